@@ -1,0 +1,45 @@
+"""lmtune: fine-tuning language models in PyTorch, small enough to read.
+
+The public names are listed in ``__all__``; each is imported when it is first
+used, so that ``import lmtune`` stays quick.
+"""
+from importlib import import_module as _import_module
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "load": "models",
+    "classifier": "models",
+    "language_modelling": "tasks",
+    "classification": "tasks",
+    "summarization": "tasks",
+    "windows": "data",
+    "pairs": "data",
+    "labelled": "data",
+    "next_token_loss": "losses",
+    "classification_loss": "losses",
+    "Config": "loop",
+    "fit": "loop",
+    "run": "loop",
+    "evaluate": "evaluation",
+    "generate": "generation",
+    "History": "history",
+    "claim": "claims",
+    "explore": "explore",
+    "check": "exercises",
+    "show": "plots",
+    "figure": "plots",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"lmtune has no {name!r}; it has: {', '.join(__all__)}")
+    value = getattr(_import_module(f"lmtune.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,75 @@
+"""Evaluation: one number for the whole data, the same at every batch size."""
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from typing import NamedTuple, Sequence
+
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from lmtune.data import Example, collate, in_batches
+from lmtune.losses import next_token_loss
+
+
+class Evaluation(NamedTuple):
+    """The result of :func:`evaluate`."""
+
+    loss: float  #: mean over labels, in nats
+    labels: int  #: how many labels were counted
+    characters: int  #: how many characters those labels spell
+
+    @property
+    def perplexity(self) -> float:
+        """exp(loss): as uncertain as a fair choice among so many tokens."""
+        return math.exp(self.loss)
+
+    @property
+    def bits_per_character(self) -> float:
+        """Bits that the model needs to write down one character of the text.
+
+        Unlike loss and perplexity it can be compared between tokenizers.
+        """
+        return self.loss * self.labels / math.log(2) / max(1, self.characters)
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module, data: Sequence[Example], *, batch_size: int = 16,
+    loss=next_token_loss, progress: bool = True,
+) -> Evaluation:
+    """Mean loss of ``model`` over all labels of ``data``, with dropout off.
+
+    Sums and counts are added over the batches and divided once, so a batch with few
+    labels does not weigh as much as a full one.  Each module gets its own training
+    flag back.
+
+    Raises ``ValueError`` where there is no label to count.
+    """
+    device = next(model.parameters()).device
+    # Examples of like length share a batch: less padding, the same sums.
+    examples = sorted(data, key=lambda e: len(e["input_ids"]))
+    total, count = 0.0, 0
+    with evaluating(model):
+        batches = list(in_batches(examples, batch_size))
+        for batch in tqdm(batches, desc="evaluate", unit="batch", leave=False, delay=1.0,
+                          disable=not progress):
+            batch_sum, batch_count = loss(model, collate(batch, device))
+            total += float(batch_sum)
+            count += int(batch_count)
+    if count == 0:
+        raise ValueError("There is no label to evaluate: the data are empty, or every label is ignored.")
+    return Evaluation(total / count, count, sum(e["characters"] for e in data))
+
+
+@contextmanager
+def evaluating(model: nn.Module):
+    """Put ``model`` in evaluation mode; on leaving, each module gets its own flag back."""
+    flags = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield model
+    finally:
+        for module, flag in flags.items():
+            module.training = flag

@@ -1,0 +1,66 @@
+"""What happened in a run: a list of events, as a table and as a figure."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+    from lmtune.evaluation import Evaluation
+    from lmtune.loop import Evaluated, Step
+
+
+class History:
+    """The events of a run, in order.
+
+    ``steps`` holds a :class:`~lmtune.loop.Step` for each update and
+    ``evaluations`` an :class:`~lmtune.loop.Evaluated` for each look at the
+    validation data.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.evaluations: list[Evaluated] = []
+
+    def add(self, event: Step | Evaluated) -> None:
+        """Append an event of :func:`lmtune.run`."""
+        (self.evaluations if hasattr(event, "result") else self.steps).append(event)
+
+    @property
+    def losses(self) -> list[float]:
+        """The training loss of each update, in nats per label."""
+        return [s.loss for s in self.steps]
+
+    @property
+    def final(self) -> Evaluation | None:
+        """The last evaluation, or None if nothing was evaluated."""
+        return self.evaluations[-1].result if self.evaluations else None
+
+    def table(self) -> pandas.DataFrame:
+        """One row per update, with the validation loss where there is one."""
+        import pandas
+
+        table = pandas.DataFrame(self.steps, columns=["step", "loss", "labels", "lr", "norm", "seconds"])
+        measured = {e.step: e.result.loss for e in self.evaluations}
+        table["validation_loss"] = table["step"].map(measured)
+        return table.set_index("step")
+
+    def plot(self) -> Figure:
+        """Training and validation loss over the updates."""
+        from lmtune.plots import figure
+
+        fig, ax = figure()
+        ax.plot([s.step for s in self.steps], self.losses, linewidth=1, label="training, each update")
+        if self.evaluations:
+            ax.plot([e.step for e in self.evaluations], [e.result.loss for e in self.evaluations],
+                    marker="o", label="validation")
+        ax.set(xlabel="updates", ylabel="loss (nats per token)")
+        ax.legend()
+        return fig
+
+    def __repr__(self) -> str:
+        if not self.steps:
+            return "History(no updates)"
+        last = f", validation loss {self.final.loss:.3f}" if self.final else ""
+        return f"History({len(self.steps)} updates, last training loss {self.losses[-1]:.3f}{last})"

@@ -1,0 +1,147 @@
+"""Loading a model, and putting a classifier's head on it."""
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+#: Models that are part of this package.
+SHIPPED = ("pocket", "pocket-mini")
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+def load(
+    name: str | Path, *, pretrained: bool = True, seed: int = 0, device: str | None = None,
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a causal language model and its tokenizer, in fp32 and in evaluation mode.
+
+    ``name`` is ``"pocket"`` or ``"pocket-mini"`` (part of this package), a local
+    folder in the Hub's format, or the id of a model on the Hugging Face Hub.
+    With ``pretrained=False`` the same architecture gets fresh random weights drawn
+    from ``seed``: the baseline that pretraining has to beat.  ``device`` is a torch
+    device such as ``"cuda"``; by default a GPU where there is one.
+
+    Raises ``ValueError`` when the name can mean nothing, ``OSError`` when the model
+    cannot be had: no network, an incomplete folder, weights that are a pickle.
+    """
+    source = _source(name)
+    model, tokenizer = _from_folder_or_hub(source, name, pretrained, seed)
+    return model.to(device or default_device()).eval(), tokenizer
+
+
+def default_device() -> str:
+    """``"cuda"`` where a GPU is usable, else ``"cpu"``."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _source(name: str | Path) -> str:
+    """What to give to ``from_pretrained``: a checked folder, or an id of the Hub."""
+    if str(name) in SHIPPED:
+        return str(_checked_folder(Path(__file__).parent / "pretrained" / str(name)))
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return str(_checked_folder(folder))
+    near = difflib.get_close_matches(str(name), SHIPPED, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    if isinstance(name, Path) or not _HUB_ID.fullmatch(str(name)):
+        raise ValueError(
+            f"There is no folder {str(name)!r}, and it cannot be an id of the Hub.{hint} Give one of "
+            f"{', '.join(map(repr, SHIPPED))}, an existing folder, or an id such as 'gpt2'.")
+    return str(name)
+
+
+def _checked_folder(folder: Path) -> Path:
+    if not (folder / "config.json").is_file():
+        raise OSError(f"The folder {folder} holds no config.json, so it is not a model in the "
+                      "Hub's format. Write one with model.save_pretrained(folder).")
+    try:
+        json.loads((folder / "config.json").read_text("utf8"))
+    except ValueError as error:
+        raise OSError(f"{folder / 'config.json'} is not valid JSON ({error}). "
+                      "Save the model again with model.save_pretrained(folder).") from None
+    if not list(folder.glob("*.safetensors")):
+        pickles = [p.name for p in folder.glob("*.bin")] + [p.name for p in folder.glob("*.pt")]
+        found = f"only {pickles[0]}, a pickle, which may run code when it is read" if pickles else "none"
+        raise OSError(f"The folder {folder} needs weights as *.safetensors; it holds {found}. "
+                      "Save them with model.save_pretrained(folder, safe_serialization=True).")
+    return folder
+
+
+def _from_folder_or_hub(source: str, name: str | Path, pretrained: bool, seed: int):
+    from safetensors import SafetensorError
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        if not pretrained:
+            config = AutoConfig.from_pretrained(source)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                return AutoModelForCausalLM.from_config(config).float(), tokenizer
+        model = AutoModelForCausalLM.from_pretrained(source, use_safetensors=True)
+    except SafetensorError as error:
+        raise OSError(f"The weights in {source} are damaged ({error}). "
+                      "Copy or save them again.") from None
+    except (OSError, ValueError) as error:
+        if Path(source).is_dir():
+            raise OSError(f"The folder {source} could not be loaded: {_first_line(error)} "
+                          "Save model and tokenizer again with save_pretrained.") from error
+        near = difflib.get_close_matches(str(name), SHIPPED, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise OSError(
+            f"{str(name)!r} is not on this machine and could not be fetched from the Hub: there is "
+            f"no network, HF_HUB_OFFLINE is set, or no such model exists there.{hint} Without a "
+            f"network use {' or '.join(map(repr, SHIPPED))} or a local folder.") from error
+    return model.float(), tokenizer
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".") + "."
+
+
+class Classifier(nn.Module):
+    """A language model's body with a linear head on its last real position.
+
+    A causal model has read the whole text only at its last token, so that is the
+    position to classify from.  ``base`` is the body (without ``lm_head``).
+    """
+
+    def __init__(self, base: nn.Module, n_classes: int):
+        super().__init__()
+        self.base = base
+        self.config = base.config
+        self.head = nn.Linear(base.config.hidden_size, n_classes)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Logits of shape (batch, classes) from ids and mask of shape (batch, time).
+
+        Padding may stand on either side: the last position with mask 1 is taken.
+        """
+        states = self.base(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        positions = torch.arange(input_ids.shape[1], device=input_ids.device)
+        last = (attention_mask * positions).argmax(dim=1)
+        return self.head(states[torch.arange(len(last), device=last.device), last])
+
+
+def classifier(model: PreTrainedModel, n_classes: int, seed: int = 0) -> Classifier:
+    """Take the body of a language model and put a fresh head of ``n_classes`` on it.
+
+    The body is shared with ``model``, not copied.  The head is drawn from ``seed``.
+    """
+    if not isinstance(n_classes, int) or n_classes < 2:
+        raise ValueError(f"n_classes is {n_classes!r}; a classifier needs a whole number of at "
+                         "least 2 classes.")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Classifier(model.base_model, n_classes).to(next(model.parameters()).device)

@@ -1,0 +1,58 @@
+"""Settings that hold for every test: no network, no progress bars, small models."""
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TQDM_DISABLE", "1")
+
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+torch.set_num_threads(1)  # these models are too small to share among processors
+
+
+def tiny_gpt2(vocab: int = 50, **changes) -> GPT2LMHeadModel:
+    """A GPT-2 of a few thousand parameters in fp64 without dropout, drawn from seed 0."""
+    torch.manual_seed(0)
+    settings = dict(vocab_size=vocab, n_positions=32, n_embd=16, n_layer=2, n_head=2, resid_pdrop=0.0,
+                    embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=0, eos_token_id=0)
+    return GPT2LMHeadModel(GPT2Config(**{**settings, **changes})).double()
+
+
+def tiny_llama(vocab: int = 50) -> LlamaForCausalLM:
+    """The same for the Llama architecture."""
+    torch.manual_seed(0)
+    return LlamaForCausalLM(LlamaConfig(
+        vocab_size=vocab, hidden_size=16, intermediate_size=32, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=32,
+        bos_token_id=0, eos_token_id=0)).double()
+
+
+def ragged_examples(lengths, vocab: int = 50, seed: int = 0) -> list[dict]:
+    """Examples of the given lengths with random ids, every position a label."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = [torch.randint(2, vocab, (n,), generator=generator).tolist() for n in lengths]
+    return [{"input_ids": row, "labels": list(row), "characters": 3 * len(row)} for row in rows]
+
+
+@pytest.fixture(params=["gpt2", "llama"])
+def tiny_model(request):
+    return {"gpt2": tiny_gpt2, "llama": tiny_llama}[request.param]()
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer():
+    """A byte-level tokenizer of a few hundred tokens, whose padding is its end of text."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    bpe.train_from_iterator(
+        ["the sum of two numbers", "a list of the names"] * 20,
+        trainers.BpeTrainer(vocab_size=300, special_tokens=["<|endoftext|>"], show_progress=False,
+                            initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    return PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<|endoftext|>",
+                                   eos_token="<|endoftext|>", pad_token="<|endoftext|>",
+                                   model_max_length=32)

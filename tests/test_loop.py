@@ -1,0 +1,244 @@
+"""The loop's arithmetic, row by row of the checklist of bugs that known loops had."""
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import lmtune
+from lmtune.data import IGNORED, collate
+from lmtune.evaluation import evaluate
+from lmtune.loop import Config, Evaluated, Step, fit, run, updates
+from lmtune.losses import next_token_loss
+from tests.conftest import ragged_examples, tiny_gpt2, tiny_llama
+
+BUILDERS = {"gpt2": tiny_gpt2, "llama": tiny_llama}
+
+
+def true_gradients(model, examples):
+    """Autograd of (sum of token cross-entropies) / N, one row at a time and unpadded."""
+    model.zero_grad()
+    losses = []
+    for e in examples:
+        logits = model(input_ids=torch.tensor([e["input_ids"]])).logits[0]
+        targets = torch.tensor(e["labels"])
+        losses += [F.cross_entropy(logits[t], targets[t + 1])
+                   for t in range(len(targets) - 1) if targets[t + 1] != IGNORED]
+    (torch.stack(losses).sum() / len(losses)).backward()
+    return {n: p.grad.clone() for n, p in model.named_parameters()}
+
+
+def sgd_step(monkeypatch, model, examples, **settings):
+    """One `fit` with AdamW replaced by plain SGD of rate 1: weights move by the gradient."""
+    monkeypatch.setattr(torch.optim, "AdamW", lambda groups, lr, betas: torch.optim.SGD(groups, lr=1.0))
+    before = {n: p.detach().clone() for n, p in model.named_parameters()}
+    settings = {"lr": 1.0, "schedule": "constant", "clip": None, **settings}
+    fit(model, examples, **settings)
+    return {n: before[n] - p.detach() for n, p in model.named_parameters()}
+
+
+def largest_difference(a, b):
+    return max((a[n] - b[n]).abs().max().item() for n in a)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_row_01_gradient_is_that_of_the_sum_over_shifted_labels(name, monkeypatch):
+    examples = ragged_examples([3, 5, 9, 2])
+    truth = true_gradients(BUILDERS[name](), examples)
+    moved = sgd_step(monkeypatch, BUILDERS[name](), examples, steps=1, batch_size=4)
+    assert largest_difference(truth, moved) < 1e-12
+
+
+def test_row_02_micro_batches_equal_one_batch(monkeypatch):
+    examples = ragged_examples([2, 9, 3, 12, 4, 7, 2, 5])
+    examples[1]["labels"][2:6] = [IGNORED] * 4
+    whole = sgd_step(monkeypatch, tiny_gpt2(), examples, steps=1, batch_size=8)
+    cut = sgd_step(monkeypatch, tiny_gpt2(), examples, steps=1, batch_size=2, accumulate=4)
+    assert largest_difference(whole, cut) < 1e-12
+
+
+def test_row_03_last_partial_window_counts_in_full(monkeypatch):
+    examples = ragged_examples([4, 6, 3, 8, 5])
+    config = Config(epochs=1, batch_size=1, accumulate=4, seed=3)
+    windows = list(updates(examples, config))
+    assert [len(w) for w in windows] == [4, 1] and config.total_steps(5) == 2
+
+    reference = tiny_gpt2()
+    for window in windows:
+        gradients = true_gradients(reference, [e for micro in window for e in micro])
+        with torch.no_grad():
+            for n, p in reference.named_parameters():
+                p -= gradients[n]
+    model = tiny_gpt2()
+    sgd_step(monkeypatch, model, examples, epochs=1, batch_size=1, accumulate=4, seed=3)
+    difference = max((a - b).abs().max() for a, b in zip(reference.parameters(), model.parameters()))
+    assert difference < 1e-12
+
+
+def test_row_06_micro_batch_without_labels_is_finite_and_adds_nothing(monkeypatch):
+    kept = ragged_examples([5, 6])
+    masked = ragged_examples([4, 4], seed=1)
+    for e in masked:
+        e["labels"] = [IGNORED] * 4
+    total, count = next_token_loss(tiny_gpt2(), collate(masked))
+    assert total.item() == 0.0 and count.item() == 0
+
+    truth = true_gradients(tiny_gpt2(), kept)
+    moved = sgd_step(monkeypatch, tiny_gpt2(), kept + masked, steps=1, batch_size=1, accumulate=4)
+    assert largest_difference(truth, moved) < 1e-12
+
+
+class Bigrams(torch.nn.Module):
+    """Knows for each token the only one that follows it."""
+
+    def __init__(self, follower):
+        super().__init__()
+        self.table = torch.nn.Parameter(50.0 * F.one_hot(follower, len(follower)).double())
+
+    def forward(self, input_ids, attention_mask):
+        return type("Output", (), {"logits": self.table[input_ids]})
+
+
+def test_row_07_a_model_that_knows_the_bigrams_has_no_loss():
+    follower = (torch.arange(20) * 7 + 3) % 20
+    row = [0]
+    for _ in range(15):
+        row.append(int(follower[row[-1]]))
+    example = {"input_ids": row, "labels": row, "characters": 16}
+    model = Bigrams(follower)
+    assert evaluate(model, [example]).loss < 1e-12
+    history = fit(model, [example], steps=1)
+    assert history.losses[0] < 1e-12
+
+
+def test_row_08_the_true_end_of_text_keeps_its_label(tiny_tokenizer):
+    end = tiny_tokenizer.eos_token_id
+    assert tiny_tokenizer.pad_token_id == end
+    examples = lmtune.windows(["the sum", "a list of the names"], tiny_tokenizer)
+    batch = collate(examples)
+    for row, example in zip(batch["labels"].tolist(), examples):
+        n = len(example["input_ids"])
+        assert row[n - 1] == end and set(row[n:]) <= {IGNORED}
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 7])
+def test_row_10_evaluation_is_the_same_at_every_batch_size(tiny_model, batch_size):
+    examples = ragged_examples([3, 11, 2, 7, 5, 9, 4])
+    truth = evaluate(tiny_model, examples, batch_size=2).loss
+    per_label = []
+    for e in examples:
+        logits = tiny_model(input_ids=torch.tensor([e["input_ids"]])).logits[0, :-1]
+        per_label += F.cross_entropy(logits, torch.tensor(e["labels"][1:]), reduction="none").tolist()
+    assert truth == pytest.approx(sum(per_label) / len(per_label), abs=1e-12)
+    assert evaluate(tiny_model, examples, batch_size=batch_size).loss == pytest.approx(truth, abs=1e-12)
+
+
+def test_the_recorded_rates_follow_the_formula():
+    history = fit(tiny_gpt2(), ragged_examples([5] * 6), steps=10, batch_size=2, accumulate=2,
+                  lr=0.01, warmup=4, schedule="linear")
+    expected = [0.01 * (s + 1) / 4 for s in range(4)] + [0.01 * (1 - s / 6) for s in range(6)]
+    assert [s.lr for s in history.steps] == pytest.approx(expected, rel=1e-12)
+
+
+def test_two_runs_with_one_seed_are_equal_and_another_seed_differs():
+    def weights(seed):
+        model = tiny_gpt2(resid_pdrop=0.2)
+        fit(model, ragged_examples([5, 7, 3, 9, 4, 6]), steps=6, batch_size=2, seed=seed)
+        return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+
+
+def test_row_23_training_flags_come_back():
+    model = tiny_gpt2(resid_pdrop=0.5)
+    model.eval()
+    model.transformer.h[1].train()
+    flags = [m.training for m in model.modules()]
+    examples = ragged_examples([5, 7])
+    evaluate(model, examples)
+    assert [m.training for m in model.modules()] == flags
+    fit(model, examples, steps=2, validation=examples)
+    assert [m.training for m in model.modules()] == flags
+
+
+def test_dropout_is_off_in_evaluation_and_on_in_training():
+    model = tiny_gpt2(resid_pdrop=0.5).train()
+    examples = ragged_examples([9, 9])
+    assert evaluate(model, examples) == evaluate(model, examples)
+    seen = []
+    model.transformer.h[0].register_forward_hook(lambda m, *_: seen.append(m.training))
+    fit(model, examples, steps=1, validation=examples)
+    assert seen == [False, True, False]
+
+
+def test_a_loss_that_is_not_finite_stops_and_leaves_the_weights():
+    model = tiny_gpt2()
+    calls = iter(range(100))
+
+    def loss(m, batch):
+        total, count = next_token_loss(m, batch)
+        return total * (math.nan if next(calls) == 2 else 1.0), count
+
+    states = []
+    with pytest.raises(FloatingPointError, match="update number 3"):
+        for event in run(model, ragged_examples([5] * 4), Config(steps=5, batch_size=4), loss=loss):
+            states.append([p.detach().clone() for p in model.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(states[-1], model.parameters()))
+
+
+def test_weight_decay_leaves_vectors_alone_and_counts_tied_weights_once():
+    model = tiny_gpt2()
+    from lmtune.loop import parameter_groups
+
+    decayed, plain = parameter_groups(model, 0.1)
+    assert decayed["weight_decay"] == 0.1 and plain["weight_decay"] == 0.0
+    assert all(p.dim() >= 2 for p in decayed["params"]) and all(p.dim() < 2 for p in plain["params"])
+    ids = [id(p) for g in (decayed, plain) for p in g["params"]]
+    assert len(ids) == len(set(ids)) == len(list(model.parameters()))
+
+
+def test_events_come_in_order():
+    examples = ragged_examples([5] * 4)
+    events = list(run(tiny_gpt2(), examples, Config(steps=4, batch_size=2, evaluate_every=2), examples))
+    kinds = [("E" if isinstance(e, Evaluated) else "S") + str(e.step) for e in events]
+    assert kinds == ["E0", "S1", "S2", "E2", "S3", "S4", "E4"]
+    assert all(isinstance(e, (Step, Evaluated)) for e in events)
+
+
+def test_classifier_learns_and_pools_the_last_real_position():
+    model = lmtune.classifier(tiny_gpt2(), 2)
+    model.double()
+    rows = [{"input_ids": [k, 5, 6][:n], "labels": k - 2, "characters": 1}
+            for k in (2, 3) for n in (1, 2, 3)]
+    from lmtune.losses import classification_loss
+
+    history = fit(model, rows, steps=60, lr=1e-2, loss=classification_loss, validation=rows)
+    assert history.final.loss < 0.05
+    right = collate([rows[0], rows[2]])
+    alone = model(**{k: v for k, v in collate([rows[0]]).items() if k != "labels"})
+    padded = model(input_ids=right["input_ids"], attention_mask=right["attention_mask"])
+    assert torch.allclose(alone[0], padded[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("settings, words", [
+    (dict(lr=0.0), "lr is 0.0"), (dict(lr=-1e-3), "above 0"), (dict(lr=math.nan), "finite"),
+    (dict(steps=0), "steps is 0"), (dict(steps=3, epochs=1), "only one"),
+    (dict(schedule="cosin"), "'cosine'"), (dict(batch_size=2.5), "whole number"),
+    (dict(accumulate=0), "accumulate"), (dict(clip=0.0), "None for no clipping"),
+    (dict(betas=(0.9, 1.0)), "betas"), (dict(weight_decay=-1.0), "weight_decay"),
+    (dict(warmup=99, steps=3), "at most 3"), (dict(learning_rate=1.0), "fit knows no setting learning_rate"),
+])
+def test_wrong_settings_are_refused_with_a_remedy(settings, words):
+    with pytest.raises(ValueError, match=words):
+        fit(tiny_gpt2(), ragged_examples([5]), **settings)
+
+
+@pytest.mark.parametrize("examples, words", [
+    ([], "no training examples"),
+    ([{"input_ids": [1, 2], "labels": [IGNORED] * 2, "characters": 0}], "Every label"),
+    (ragged_examples([40]), "at most 32"),
+])
+def test_unusable_examples_are_refused_with_a_remedy(examples, words):
+    with pytest.raises(ValueError, match=words):
+        fit(tiny_gpt2(), examples, steps=1)
