@@ -1,0 +1,35 @@
+# Each target does its own set-up in .venv. Another Python: make PYTHON=python3.12 book
+PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+VENV_PYTHON := .venv/Scripts/python.exe
+else
+VENV_PYTHON := .venv/bin/python
+endif
+
+.PHONY: book test serve notebooks portability pretrain clean setup
+
+book: setup
+	@$(VENV_PYTHON) -m book.build
+
+test: setup
+	@$(VENV_PYTHON) -m book.test
+
+serve: setup
+	@$(VENV_PYTHON) -m book.serve
+
+# Some chapters only: make notebooks NAMES="first-fine-tune"
+notebooks: setup
+	@$(VENV_PYTHON) -m book.notebooks $(NAMES)
+
+portability: setup
+	@$(VENV_PYTHON) -m book.portability
+
+pretrain: setup
+	@$(VENV_PYTHON) -m studies.pretrain pocket-mini
+	@$(VENV_PYTHON) -m studies.pretrain pocket
+
+setup:
+	@$(PYTHON) book/setup_env.py
+
+clean:
+	rm -rf .venv _build *.egg-info .pytest_cache

@@ -1,0 +1,117 @@
+"""Derive a notebook's unexecuted cells from its text source.
+
+`chapters/source/NAME.py` (jupytext, percent format) is what people edit. The
+notebook adds two things to it: the cell that installs lmtune on Colab, and the
+solutions, which are generated from the reference answers of the tests.
+"""
+import hashlib
+import importlib.util
+import inspect
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+import jupytext
+import nbformat
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+BRANCH = "main"
+PLACEHOLDER = "https://github.com/OWNER/REPO"
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+SOLUTION = re.compile(r"^\{\{solution:([\w-]+)/([\w-]+)\}\}[ \t]*$", re.MULTILINE)
+
+COLAB_HEAD = '''\
+# On Colab this cell installs lmtune; elsewhere it does nothing.
+import sys
+
+if "google.colab" in sys.modules:
+'''
+COLAB_INSTALL = '''\
+    import subprocess
+
+    package = "lmtune @ git+{address}@{branch}"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", package], check=True)'''
+COLAB_UNSET = '''\
+    print("This copy has no address yet; set it with: "
+          "python -m book.address https://github.com/you/yourcopy")'''
+
+
+def address(root=ROOT):
+    """The repository's address, which stands in _config.yml alone."""
+    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    return config["repository"]["url"]
+
+
+def colab_code(url):
+    """The source of the Colab cell for one address."""
+    if url == PLACEHOLDER:
+        return COLAB_HEAD + COLAB_UNSET
+    return COLAB_HEAD + COLAB_INSTALL.format(address=url, branch=BRANCH)
+
+
+def cell_id(index, cell):
+    """An id that is the same each time the same cell stands at the same place."""
+    text = f"{index}:{cell.cell_type}:{cell.source}"
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def references(chapter, root=ROOT):
+    """The dict REFERENCES of tests/exercises/CHAPTER.py: exercise to function."""
+    path = root / "tests" / "exercises" / f"{chapter.replace('-', '_')}.py"
+    if not path.exists():
+        raise LookupError(f"no reference answers for chapter {chapter!r}: {path.relative_to(root)} is missing")
+    name = f"reference_answers_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    # inspect.getsource finds a function's file through its module.
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module.REFERENCES
+
+
+def solution(chapter, exercise, root=ROOT):
+    """The folded solution of one exercise, as Markdown."""
+    answers = references(chapter, root)
+    if exercise not in answers:
+        raise LookupError(f"chapter {chapter!r} has no exercise {exercise!r}; it has: {', '.join(answers)}")
+    function = answers[exercise]
+    code = textwrap.dedent(inspect.getsource(function)).rstrip()
+    shown = function.__name__.removeprefix("reference_")
+    code = re.sub(rf"\b{function.__name__}\b", shown, code)
+    return f"<details>\n<summary>Solution</summary>\n\n```python\n{code}\n```\n\n</details>"
+
+
+def tidy(cell):
+    """Keep a cell's text and tags, and nothing else that jupytext adds."""
+    tags = list(cell.metadata.get("tags", []))
+    cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+    return cell
+
+
+def derive(name, root=ROOT):
+    """Return the unexecuted notebook of the chapter `name`."""
+    path = root / "chapters" / "source" / f"{name}.py"
+    if not path.exists():
+        raise LookupError(f"no source {path.relative_to(root)}")
+    read = jupytext.read(path, fmt="py:percent")
+    colab = nbformat.v4.new_code_cell(colab_code(address(root)), metadata={"tags": ["colab", "remove-cell"]})
+    # The title stays first: Jupyter Book takes the page's name from it.
+    cells = [tidy(cell) for cell in read.cells]
+    cells.insert(1 if cells and cells[0].cell_type == "markdown" else 0, colab)
+    for index, cell in enumerate(cells):
+        if cell.cell_type == "markdown":
+            cell.source = SOLUTION.sub(lambda found: solution(*found.groups(), root), cell.source)
+        cell.id = cell_id(index, cell)
+    metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def names(root=ROOT):
+    """The chapters that have a source."""
+    return sorted(path.stem for path in (root / "chapters" / "source").glob("*.py"))
+
+
+def notebook_path(name, root=ROOT):
+    return root / "chapters" / f"{name}.ipynb"

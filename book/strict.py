@@ -1,0 +1,26 @@
+"""Pytest plugin: nbval compares what the normaliser stores, and trusts no unrun cell.
+
+By itself nbval compares progress bars and warnings too, which are not stored,
+and passes every cell that was never executed.
+"""
+import pytest
+from nbval.plugin import IPyNbCell
+
+from book.normalise import stored_outputs
+
+
+def pytest_configure():
+    compare = IPyNbCell.compare_outputs
+    if getattr(compare, "normalised", False):
+        return
+
+    def compare_normalised(cell, test, ref, skip_compare=None):
+        return compare(cell, stored_outputs(test), stored_outputs(ref), skip_compare)
+
+    compare_normalised.normalised = True
+    IPyNbCell.compare_outputs = compare_normalised
+
+
+def pytest_runtest_setup(item):
+    if isinstance(item, IPyNbCell) and not item.options["skip"] and item.cell.execution_count is None:
+        pytest.fail(f"cell {item.cell_num} was never executed; run: make notebooks", pytrace=False)
