@@ -25,7 +25,7 @@ _HOME = {
     "generate": "generation",
     "History": "history",
     "claim": "claims",
-    "explore": "explore",
+    "explore": "explorer",
     "check": "exercises",
     "show": "plots",
     "figure": "plots",
