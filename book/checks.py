@@ -97,8 +97,8 @@ def plain_markdown(notebook):
                 problems.append(f"cell {place} holds a directive fence")
             if ROLE.search(cell.source):
                 problems.append(f"cell {place} holds a role")
-            if "{{solution:" in cell.source:
-                problems.append(f"cell {place} holds a solution mark that stands on no line of its own")
+            if re.search(r"\{\{(solution|stub|exercise):", cell.source):
+                problems.append(f"cell {place} holds a mark to fill in that stands on no line of its own")
     return problems
 
 

@@ -1,8 +1,10 @@
 """Derive a notebook's unexecuted cells from its text source.
 
 `chapters/source/NAME.py` (jupytext, percent format) is what people edit. The
-notebook adds two things to it: the cell that installs lmtune on Colab, and the
-solutions, which are generated from the reference answers of the tests.
+notebook adds to it the cell that installs lmtune on Colab, and what stands
+elsewhere already: `{{exercise:CHAPTER/ID}}` is the aim, level and minutes of an
+exercise and `{{stub:CHAPTER/ID}}` its stub, both from `lmtune.exercises`;
+`{{solution:CHAPTER/ID}}` is the reference answer of the tests, folded.
 """
 import hashlib
 import importlib.util
@@ -16,11 +18,14 @@ import jupytext
 import nbformat
 import yaml
 
+from lmtune.exercises import find
+
 ROOT = Path(__file__).resolve().parent.parent
 BRANCH = "main"
 PLACEHOLDER = "https://github.com/OWNER/REPO"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-SOLUTION = re.compile(r"^\{\{solution:([\w-]+)/([\w-]+)\}\}[ \t]*$", re.MULTILINE)
+# A line of its own; in a code cell it is a comment, so that the source stays Python.
+GENERATED = re.compile(r"^(?:# )?\{\{(solution|stub|exercise):([\w-]+)/([\w-]+)\}\}[ \t]*$", re.MULTILINE)
 
 COLAB_HEAD = '''\
 # On Colab this cell installs lmtune; elsewhere it does nothing.
@@ -83,6 +88,23 @@ def solution(chapter, exercise, root=ROOT):
     return f"<details>\n<summary>Solution</summary>\n\n```python\n{code}\n```\n\n</details>"
 
 
+def stub(chapter, exercise, root=ROOT):
+    """The code that a student starts from."""
+    return find(f"{chapter}/{exercise}").stub.rstrip()
+
+
+def heading(chapter, exercise, root=ROOT):
+    """What an exercise is for and how long it takes, as Markdown."""
+    it = find(f"{chapter}/{exercise}")
+    return f"*{it.level.capitalize()}, about {it.minutes} minutes.* {it.aim}"
+
+
+def generated(text, root=ROOT):
+    """`text` with its generated lines filled in."""
+    makers = {"solution": solution, "stub": stub, "exercise": heading}
+    return GENERATED.sub(lambda found: makers[found[1]](found[2], found[3], root), text)
+
+
 def tidy(cell):
     """Keep a cell's text and tags, and nothing else that jupytext adds."""
     tags = list(cell.metadata.get("tags", []))
@@ -101,8 +123,7 @@ def derive(name, root=ROOT):
     cells = [tidy(cell) for cell in read.cells]
     cells.insert(1 if cells and cells[0].cell_type == "markdown" else 0, colab)
     for index, cell in enumerate(cells):
-        if cell.cell_type == "markdown":
-            cell.source = SOLUTION.sub(lambda found: solution(*found.groups(), root), cell.source)
+        cell.source = generated(cell.source, root)
         cell.id = cell_id(index, cell)
     metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
