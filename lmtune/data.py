@@ -7,6 +7,7 @@ the position of their own token; the shift by one happens in
 """
 from __future__ import annotations
 
+import numbers
 from typing import Any, Iterator, Sequence
 
 import torch
@@ -23,25 +24,27 @@ def windows(
 ) -> list[Example]:
     """Cut documents into windows of at most ``context`` tokens for language modelling.
 
-    Each document becomes: end-of-text token, its tokens, end-of-text token.  A
-    document longer than a window goes on in the next one, and each token is a
+    Each document becomes: the token that starts a text, its tokens, the end-of-text
+    token (for GPT-2 the first and the last are the same).  A document longer than a window goes on in the next one, and each token is a
     label exactly once.  A later window first repeats the last token of the one
     before, or the last ``overlap`` tokens, as context without labels.
 
     ``context`` defaults to the tokenizer's ``model_max_length``.
     """
-    context = context or tokenizer.model_max_length
-    if not 2 <= context <= 1_000_000:
-        raise ValueError(f"context is {context}; give the number of tokens that the model reads "
-                         "at once, at least 2.")
+    context = _context(context, tokenizer)
     if not 0 <= overlap <= context - 2:
         raise ValueError(f"overlap is {overlap}; it must lie between 0 and context - 2 = {context - 2}.")
     _refuse_wrong_texts(texts)
-    end = end_of_text(tokenizer)
+    if not tokenizer.is_fast:
+        raise ValueError(f"{type(tokenizer).__name__} does not tell where its tokens begin in the text, "
+                         "which bits per character need; load a fast tokenizer (AutoTokenizer's default).")
+    if len(texts) == 0:
+        return []
+    start_id, end = start_of_text(tokenizer), end_of_text(tokenizer)
     coded = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     examples = []
     for text, ids, offsets in zip(texts, coded["input_ids"], coded["offset_mapping"]):
-        row = [end, *ids, end]
+        row = [start_id, *ids, end]
         # Where each token begins in the text: differences are exact even where
         # several tokens share one character.
         begins = [0, 0, *(a for a, _ in offsets[1:]), len(text)][:len(row)]
@@ -63,7 +66,7 @@ def pairs(
 ) -> list[Example]:
     """Examples whose loss counts the completion and not the prompt.
 
-    A row is: end-of-text token, prompt, completion, end-of-text token.  Where it is
+    A row is: start-of-text token, prompt, completion, end-of-text token.  Where it is
     longer than ``context`` the *prompt* loses its tokens from the left; a completion
     that does not fit alone is refused.
     """
@@ -72,8 +75,8 @@ def pairs(
     if len(prompts) != len(completions):
         raise ValueError(f"There are {len(prompts)} prompts and {len(completions)} completions; "
                          "give one completion for each prompt.")
-    context = context or tokenizer.model_max_length
-    end = end_of_text(tokenizer)
+    context = _context(context, tokenizer)
+    start_id, end = start_of_text(tokenizer), end_of_text(tokenizer)
     examples = []
     for prompt, completion in zip(prompts, completions):
         asked = tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
@@ -84,7 +87,7 @@ def pairs(
                              f"{context}; shorten it: {completion[:60]!r}...")
         asked = asked[max(0, len(asked) - room):]
         examples.append({
-            "input_ids": [end, *asked, *answer],
+            "input_ids": [start_id, *asked, *answer],
             "labels": [IGNORED] * (1 + len(asked)) + answer,
             "characters": len(completion),
         })
@@ -99,10 +102,15 @@ def labelled(
     if len(texts) != len(classes):
         raise ValueError(f"There are {len(texts)} texts and {len(classes)} classes; "
                          "give one class for each text.")
-    context = context or tokenizer.model_max_length
-    end = end_of_text(tokenizer)
+    for i, c in enumerate(classes):
+        if not isinstance(c, numbers.Integral) or c < 0:
+            raise TypeError(f"Class number {i} is {c!r}; each class must be a whole number from 0.")
+    if len(texts) == 0:
+        return []
+    context = _context(context, tokenizer)
+    start_id = start_of_text(tokenizer)
     coded = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
-    return [{"input_ids": [end, *ids][:context], "labels": int(c), "characters": len(t)}
+    return [{"input_ids": [start_id, *ids][:context], "labels": int(c), "characters": len(t)}
             for ids, c, t in zip(coded, classes, texts)]
 
 
@@ -144,13 +152,51 @@ def in_batches(items: Sequence, size: int) -> Iterator[Sequence]:
         yield items[at : at + size]
 
 
+def refuse_unreadable(model, examples: Sequence[Example]) -> None:
+    """Refuse examples that the model cannot read: too long, or with unknown tokens or classes.
+
+    Without this check a GPU would only say that a device-side assertion failed.
+    """
+    config = getattr(model, "config", None)
+    limit = getattr(config, "max_position_embeddings", None)
+    vocabulary = getattr(config, "vocab_size", None)
+    n_classes = getattr(getattr(model, "head", None), "out_features", None)
+    for i, example in enumerate(examples):
+        if not isinstance(example, dict) or not {"input_ids", "labels"} <= set(example):
+            raise TypeError(f"Example number {i} is {str(example)[:60]!r}; make examples from texts with "
+                            "lmtune.windows, lmtune.pairs or lmtune.labelled.")
+        ids, label = example["input_ids"], example["labels"]
+        if limit is not None and len(ids) > limit:
+            raise ValueError(f"Example number {i} has {len(ids)} tokens and the model reads at most "
+                             f"{limit}; make the examples with context={limit} or less.")
+        if vocabulary is not None and max(ids) >= vocabulary:
+            raise ValueError(f"Example number {i} has the token id {max(ids)} and the model knows "
+                             f"{vocabulary}; use the tokenizer that came with the model.")
+        if n_classes is not None and isinstance(label, int) and label >= n_classes:
+            raise ValueError(f"Example number {i} has the class {label} and the classifier has "
+                             f"{n_classes}, counted from 0.")
+
+
+def start_of_text(tokenizer) -> int:
+    """The id of the token that leads a document: beginning of text, else end of text."""
+    return end_of_text(tokenizer) if tokenizer.bos_token_id is None else tokenizer.bos_token_id
+
+
 def end_of_text(tokenizer) -> int:
-    """The id of the token that stands between documents."""
+    """The id of the token that ends a document."""
     for token in (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.sep_token_id):
         if token is not None:
             return token
     raise ValueError("This tokenizer has no end-of-text token (eos, bos and sep are all unset). "
                      "Set one: tokenizer.eos_token = '...'")
+
+
+def _context(context: int | None, tokenizer) -> int:
+    context = tokenizer.model_max_length if context is None else context
+    if not isinstance(context, int) or not 2 <= context <= 1_000_000:
+        raise ValueError(f"context is {context!r}; give the number of tokens that the model reads "
+                         "at once, a whole number of at least 2.")
+    return context
 
 
 def _refuse_wrong_texts(texts: Sequence[str]) -> None:

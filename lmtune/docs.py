@@ -17,6 +17,7 @@ import re
 import sys
 import sysconfig
 import tempfile
+import unicodedata
 import warnings
 from pathlib import Path
 from typing import Iterator, NamedTuple
@@ -49,7 +50,7 @@ _SKIPPED_FOLDERS = {
     "test", "tests", "testing", "idle_test", "lib2to3", "site-packages",
     "dist-packages", "_vendor", "externals", "__pycache__",
 }
-_CACHE_FORMAT = 1
+_CACHE_FORMAT = 2
 
 
 class Document(NamedTuple):
@@ -91,11 +92,17 @@ def cache_folder() -> Path:
 
 
 def clean(text: str) -> str:
-    """Normalise a docstring: no control characters, no trailing blanks, at most one empty line."""
+    """Normalise a docstring: plain blanks, nothing unprintable, at most one empty line."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").expandtabs(4)
-    text = "".join(c for c in text if c == "\n" or c.isprintable())
+    text = "".join(_plain(c) for c in text)
     text = "\n".join(line.rstrip() for line in text.split("\n"))
     return re.sub(r"\n{3,}", "\n\n", text).strip()
+
+
+def _plain(character: str) -> str:
+    if character == "\n" or character.isprintable():
+        return character
+    return " " if unicodedata.category(character) == "Zs" else ""
 
 
 # -- finding and parsing ------------------------------------------------------
@@ -105,12 +112,17 @@ def _roots(package: str) -> list[Path]:
     """The folders (or the one file) that hold ``package``; nothing is imported."""
     if package == STDLIB:
         return [Path(sysconfig.get_paths()["stdlib"])]
-    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if not isinstance(package, str):
+        raise TypeError(f"package is a {type(package).__name__}; give one name, as a str.")
+    importable = package.isidentifier() and package != "__main__"
+    spec = importlib.util.find_spec(package) if importable else None
     if spec is None:
         raise ValueError(_unknown(package))
     if spec.submodule_search_locations:
         return [Path(p) for p in spec.submodule_search_locations]
-    return [Path(spec.origin)] if spec.origin and spec.origin.endswith(".py") else []
+    if not (spec.origin and spec.origin.endswith(".py")):
+        raise ValueError(f"{package!r} has no Python source to read: it is compiled or built in.")
+    return [Path(spec.origin)]
 
 
 def _unknown(package: str) -> str:
@@ -148,11 +160,11 @@ def _files(roots: list[Path]) -> list[Path]:
 
 
 def _parse(package: str, roots: list[Path], progress: bool) -> list[Document]:
-    base = roots[0] if package == STDLIB else roots[0].parent if roots else None
     found: dict[str, str] = {}
-    bar = tqdm(_files(roots), desc=f"reading {package}", unit="file", leave=False,
-               delay=1.0, disable=not progress)
-    for path in bar:
+    files = [(root if package == STDLIB else root.parent, path)
+             for root in roots for path in _files([root])]
+    for base, path in tqdm(files, desc=f"reading {package}", unit="file", leave=False,
+                           delay=1.0, disable=not progress):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             try:

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from lmtune.data import Example, collate, in_batches
-from lmtune.losses import next_token_loss
+from lmtune.data import Example, collate, in_batches, refuse_unreadable
+from lmtune.losses import next_token_loss, sum_and_count
 
 
 class Evaluation(NamedTuple):
@@ -23,7 +23,7 @@ class Evaluation(NamedTuple):
     @property
     def perplexity(self) -> float:
         """exp(loss): as uncertain as a fair choice among so many tokens."""
-        return math.exp(self.loss)
+        return math.exp(self.loss) if self.loss < 700 else math.inf
 
     @property
     def bits_per_character(self) -> float:
@@ -47,20 +47,23 @@ def evaluate(
 
     Raises ``ValueError`` where there is no label to count.
     """
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size!r}; allowed: a whole number of at least 1.")
     device = next(model.parameters()).device
     # Examples of like length share a batch: less padding, the same sums.
     examples = sorted(data, key=lambda e: len(e["input_ids"]))
+    refuse_unreadable(model, examples)
     total, count = 0.0, 0
     with evaluating(model):
         batches = list(in_batches(examples, batch_size))
         for batch in tqdm(batches, desc="evaluate", unit="batch", leave=False, delay=1.0,
                           disable=not progress):
-            batch_sum, batch_count = loss(model, collate(batch, device))
+            batch_sum, batch_count = sum_and_count(loss, model, collate(batch, device))
             total += float(batch_sum)
             count += int(batch_count)
     if count == 0:
         raise ValueError("There is no label to evaluate: the data are empty, or every label is ignored.")
-    return Evaluation(total / count, count, sum(e["characters"] for e in data))
+    return Evaluation(total / count, count, sum(e["characters"] for e in examples))
 
 
 @contextmanager

@@ -2,18 +2,20 @@
 from __future__ import annotations
 
 import math
+import numbers
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Callable, Iterator, NamedTuple, Sequence
 
 import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from lmtune.data import Batch, Example, collate, in_batches, order
+from lmtune.data import Batch, Example, collate, in_batches, order, refuse_unreadable
 from lmtune.evaluation import Evaluation, evaluate
 from lmtune.history import History
-from lmtune.losses import count_targets, next_token_loss
+from lmtune.losses import count_targets, next_token_loss, sum_and_count
 
 Loss = Callable[[nn.Module, Batch], "tuple[torch.Tensor, torch.Tensor]"]
 
@@ -63,9 +65,10 @@ class Config:
                      self.weight_decay, "a finite number of at least 0")
         self._refuse(self.clip is not None and not (_finite(self.clip) and self.clip > 0), "clip",
                      self.clip, "a finite number above 0, or None for no clipping")
-        self._refuse(self.schedule not in SCHEDULES, "schedule", self.schedule,
+        self._refuse(self.schedule not in tuple(SCHEDULES), "schedule", self.schedule,
                      "one of " + ", ".join(map(repr, SCHEDULES)))
-        self._refuse(not (len(self.betas) == 2 and all(_finite(b) and 0 <= b < 1 for b in self.betas)),
+        self._refuse(not (isinstance(self.betas, (tuple, list)) and len(self.betas) == 2
+                          and all(_finite(b) and 0 <= b < 1 for b in self.betas)),
                      "betas", self.betas, "two numbers from 0 up to but not including 1")
 
     @staticmethod
@@ -124,6 +127,7 @@ def run(
     the weights are then those of the last good update.
     """
     _refuse_unusable(model, train, config)
+    refuse_unreadable(model, validation or [])
     torch.manual_seed(config.seed)
     device = next(model.parameters()).device
     optimizer = torch.optim.AdamW(parameter_groups(model, config.weight_decay),
@@ -132,34 +136,36 @@ def run(
     total = config.total_steps(len(train))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: config.rate(step, total) / config.lr)
+    look = partial(evaluate, model, validation, batch_size=config.batch_size, loss=loss, progress=False)
     flags = {module: module.training for module in model.modules()}
     began = time.perf_counter()
     try:
         for step, window in enumerate(updates(train, config)):
             if validation and _evaluation_due(step, config):
-                yield Evaluated(step, evaluate(model, validation, loss=loss, progress=False))
+                yield Evaluated(step, look())
             model.train()
+            optimizer.zero_grad()  # here, so that no gradient from before the run enters it
 
             # All micro-batches of the update first: the loss of each is divided by the
             # labels of all, so how they are cut changes nothing.
             batches = [collate(examples, device) for examples in window]
             labels = sum(count_targets(batch) for batch in batches)
-            summed = torch.zeros((), dtype=torch.float64, device=device)
+            summed = counted = 0
             for batch in batches:
-                batch_sum, _ = loss(model, batch)
+                batch_sum, batch_count = sum_and_count(loss, model, batch)
                 (batch_sum / max(1, labels)).backward()
-                summed += batch_sum.detach()
+                summed, counted = summed + batch_sum.detach(), counted + batch_count
+            _refuse_other_count(counted, labels)
 
             norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip or math.inf)
             _refuse_not_finite(step, summed, norm)
             lr = schedule.get_last_lr()[0]
             optimizer.step()
             schedule.step()
-            optimizer.zero_grad()
             yield Step(step + 1, summed.item() / max(1, labels), labels, lr, norm.item(),
                        time.perf_counter() - began)
         if validation:
-            yield Evaluated(total, evaluate(model, validation, loss=loss, progress=False))
+            yield Evaluated(total, look())
     finally:
         for module, flag in flags.items():
             module.training = flag
@@ -179,6 +185,9 @@ def fit(
     if config is not None and settings:
         raise ValueError(f"config was given together with {', '.join(sorted(settings))}; "
                          "put every setting into one of them.")
+    if config is not None and not isinstance(config, Config):
+        raise TypeError(f"config is a {type(config).__name__}; give a lmtune.Config, or settings by "
+                        "name (validation data are given as validation=...).")
     if config is None:
         unknown = sorted(set(settings) - set(Config.__dataclass_fields__))
         if unknown:
@@ -231,25 +240,28 @@ def _evaluation_due(step: int, config: Config) -> bool:
 def _refuse_unusable(model: nn.Module, train: Sequence[Example], config: Config) -> None:
     if len(train) == 0:
         raise ValueError("There are no training examples; were the texts empty?")
+    refuse_unreadable(model, train)
     if not any(count_targets(collate([e])) for e in train):
         raise ValueError("Every label of the training examples is ignored, so there is nothing to "
                          "learn; check the mask, and that texts have at least one token.")
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError("Every parameter of the model is frozen; set requires_grad on some.")
-    limit = getattr(getattr(model, "config", None), "max_position_embeddings", None)
-    longest = max(len(e["input_ids"]) for e in train)
-    if limit is not None and longest > limit:
-        raise ValueError(f"An example has {longest} tokens and the model reads at most {limit}; "
-                         f"make the examples with context={limit} or less.")
     total = config.total_steps(len(train))
     if config.warmup > total:
         raise ValueError(f"warmup is {config.warmup} updates and the whole run has {total}; "
                          f"allowed: at most {total}.")
 
 
+def _refuse_other_count(counted: torch.Tensor | int, labels: int) -> None:
+    if int(counted) != labels:
+        raise ValueError(
+            f"The loss counted {int(counted)} labels where the batches have {labels}. A loss returns "
+            "(sum, count) with the number of labels that are not ignored as count; scale the sum instead.")
+
+
 def _refuse_not_finite(step: int, summed: torch.Tensor, norm: torch.Tensor) -> None:
     """Checked before the optimizer steps, so that the weights stay as they were."""
-    if not math.isfinite(summed.item()) or not math.isfinite(norm.item()):
+    if not (math.isfinite(summed.item()) and math.isfinite(norm.item())):
         raise FloatingPointError(
             f"The update number {step + 1} has loss {summed.item()} (sum) and gradient norm "
             f"{norm.item()}; the weights are those before it. Usual causes: a learning rate that is "
@@ -257,8 +269,8 @@ def _refuse_not_finite(step: int, summed: torch.Tensor, norm: torch.Tensor) -> N
 
 
 def _whole(value, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= least
 
 
 def _finite(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)

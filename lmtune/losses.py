@@ -21,8 +21,11 @@ def next_token_loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch
     on how a library version counts.
     """
     inputs = {k: v for k, v in batch.items() if k != "labels"}
-    logits = model(**inputs).logits
-    return token_cross_entropy(logits, batch["labels"])
+    output = model(**inputs)
+    if not hasattr(output, "logits") or batch["labels"].dim() != 2:
+        raise TypeError("next_token_loss needs a language model and next-token labels; for a classifier "
+                        "give loss=lmtune.classification_loss.")
+    return token_cross_entropy(output.logits, batch["labels"])
 
 
 def token_cross_entropy(
@@ -52,6 +55,15 @@ def classification_loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, t
     labels = batch["labels"]
     total = F.cross_entropy(_at_least_fp32(logits), labels, ignore_index=IGNORED, reduction="sum")
     return total, (labels != IGNORED).sum()
+
+
+def sum_and_count(loss, model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Call a loss and refuse what is not ``(sum, count)``."""
+    result = loss(model, batch)
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise TypeError(f"The loss returned a {type(result).__name__}; a loss returns (sum, count): the "
+                        "sum of the losses over all labels, and how many labels that were.")
+    return result
 
 
 def count_targets(batch: Batch) -> int:

@@ -64,9 +64,10 @@ def _checked_folder(folder: Path) -> Path:
         raise OSError(f"The folder {folder} holds no config.json, so it is not a model in the "
                       "Hub's format. Write one with model.save_pretrained(folder).")
     try:
-        json.loads((folder / "config.json").read_text("utf8"))
+        if not isinstance(json.loads((folder / "config.json").read_text("utf8")), dict):
+            raise ValueError("it holds no object")
     except ValueError as error:
-        raise OSError(f"{folder / 'config.json'} is not valid JSON ({error}). "
+        raise OSError(f"{folder / 'config.json'} is not valid JSON of a configuration ({error}). "
                       "Save the model again with model.save_pretrained(folder).") from None
     if not list(folder.glob("*.safetensors")):
         pickles = [p.name for p in folder.glob("*.bin")] + [p.name for p in folder.glob("*.pt")]
@@ -80,32 +81,53 @@ def _from_folder_or_hub(source: str, name: str | Path, pretrained: bool, seed: i
     from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+    # Code that comes with a model is never run; without this, transformers would ask.
+    safe = {"trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        tokenizer = AutoTokenizer.from_pretrained(source, **safe)
+        if not tokenizer("a")["input_ids"]:
+            raise ValueError("there are no tokenizer files, or they are empty")
         if not pretrained:
-            config = AutoConfig.from_pretrained(source)
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                return AutoModelForCausalLM.from_config(config).float(), tokenizer
-        model = AutoModelForCausalLM.from_pretrained(source, use_safetensors=True)
+            config = AutoConfig.from_pretrained(source, **safe)
+            return _random(AutoModelForCausalLM, config, seed), tokenizer
+        model, report = AutoModelForCausalLM.from_pretrained(
+            source, use_safetensors=True, output_loading_info=True, **safe)
     except SafetensorError as error:
         raise OSError(f"The weights in {source} are damaged ({error}). "
                       "Copy or save them again.") from None
-    except (OSError, ValueError) as error:
-        if Path(source).is_dir():
-            raise OSError(f"The folder {source} could not be loaded: {_first_line(error)} "
-                          "Save model and tokenizer again with save_pretrained.") from error
-        near = difflib.get_close_matches(str(name), SHIPPED, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise OSError(
-            f"{str(name)!r} is not on this machine and could not be fetched from the Hub: there is "
-            f"no network, HF_HUB_OFFLINE is set, or no such model exists there.{hint} Without a "
-            f"network use {' or '.join(map(repr, SHIPPED))} or a local folder.") from error
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        raise OSError(_why_not(source, name, error)) from error
+    if report["missing_keys"]:
+        # transformers would fill them with random numbers and go on.
+        raise OSError(f"{str(name)!r} lacks {len(report['missing_keys'])} weights, the first "
+                      f"{sorted(report['missing_keys'])[0]!r}. Save the model again with "
+                      "save_pretrained (of the model itself, not of a compiled or wrapped one).")
     return model.float(), tokenizer
 
 
+def _random(auto_class, config, seed: int):
+    """A model with fresh fp32 weights drawn from ``seed``; the global state stays as it was."""
+    # Weights drawn in the dtype of the saved ones would be rounded to bf16.
+    setattr(config, "dtype" if hasattr(config, "dtype") else "torch_dtype", torch.float32)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return auto_class.from_config(config, trust_remote_code=False).float()
+
+
+def _why_not(source: str, name: str | Path, error: Exception) -> str:
+    if Path(source).is_dir():
+        return (f"The folder {source} could not be loaded: {_first_line(error)} "
+                "Save model and tokenizer again with save_pretrained.")
+    near = difflib.get_close_matches(str(name), SHIPPED, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return (f"{str(name)!r} is not on this machine and could not be fetched from the Hub: there is "
+            f"no network, HF_HUB_OFFLINE is set, or no such model with safetensors exists there "
+            f"({_first_line(error)}){hint} Without a network use {' or '.join(map(repr, SHIPPED))} "
+            "or a local folder.")
+
+
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") + "."
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".") + "."
 
 
 class Classifier(nn.Module):
@@ -126,7 +148,8 @@ class Classifier(nn.Module):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Logits of shape (batch, classes) from ids and mask of shape (batch, time).
 
-        Padding may stand on either side: the last position with mask 1 is taken.
+        The last position with mask 1 is taken; padding stands on the right, as
+        :func:`lmtune.data.collate` puts it.
         """
         states = self.base(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         positions = torch.arange(input_ids.shape[1], device=input_ids.device)
@@ -143,5 +166,7 @@ def classifier(model: PreTrainedModel, n_classes: int, seed: int = 0) -> Classif
         raise ValueError(f"n_classes is {n_classes!r}; a classifier needs a whole number of at "
                          "least 2 classes.")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Classifier(model.base_model, n_classes).to(next(model.parameters()).device)
+        torch.default_generator.manual_seed(seed)
+        made = Classifier(model.base_model, n_classes)
+    made.head.to(next(model.parameters()))  # its device and dtype
+    return made

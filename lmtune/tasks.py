@@ -52,8 +52,8 @@ def classification(packages: Sequence[str] = CLASS_PACKAGES) -> Splits:
     The label is the position of the library in ``packages``.  The classes are as
     unequal as the libraries are: read every score beside the largest class.
     """
-    if isinstance(packages, str) or len(packages) < 2:
-        raise ValueError(f"Classification needs at least two packages; given: {packages!r}.")
+    if isinstance(packages, str) or len(set(packages)) < max(2, len(packages)):
+        raise ValueError(f"Classification needs at least two packages, each once; given: {packages!r}.")
     number = {package: i for i, package in enumerate(packages)}
     parts = _documents(packages)
     return Splits(*([Labelled(mask_names(d.text, packages), number[d.package]) for d in part]

@@ -57,11 +57,17 @@ def test_reads_without_importing_and_keeps_each_text_once(library):
     assert found[2].text == "Return the sum of all of the numbers in the list x.\n\nA second paragraph."
 
 
-def test_the_result_is_the_same_from_the_cache(library, tmp_path):
+def test_the_result_is_the_same_from_the_cache(library, tmp_path, monkeypatch):
     first = docs.extract("madeup")
     assert len(list((tmp_path / "cache").iterdir())) == 1
-    (library / "broken.py").touch()
+    monkeypatch.setattr(docs, "_parse", lambda *_: pytest.fail("parsed again"))
     assert docs.extract("madeup") == first
+
+
+def test_an_edited_source_is_read_again(library):
+    docs.extract("madeup")
+    (library / "more.py").write_text('"""A further module with a docstring of more than eight words."""')
+    assert docs.extract("madeup")[-1].name == "madeup.more"
 
 
 def truncated(data):
@@ -96,13 +102,18 @@ def test_an_unknown_package_is_answered_with_those_installed():
     with pytest.raises(ValueError, match="Did you mean 'networkx'") as error:
         docs.extract("netwrokx")
     assert "scipy" in str(error.value) and "python" in str(error.value)
-    for wrong in ("", "os.path", "../etc", "a b"):
+    for wrong in ("", "os.path", "../etc", "a b", "__main__"):
         with pytest.raises(ValueError, match="No installed package"):
             docs.extract(wrong)
+    with pytest.raises(ValueError, match="compiled or built in"):
+        docs.extract("sys")
+    with pytest.raises(TypeError, match="give one name"):
+        docs.extract(None)
 
 
 def test_clean_normalises_what_people_write():
     assert docs.clean("a\tb  \r\nc\x00\x07\n\n\n\n\nd\n") == "a   b\nc\n\nd"
+    assert docs.clean("a\u00a0b\u3000c") == "a b c"
     assert docs.clean("naïve λ ∑ 日本 שלום") == "naïve λ ∑ 日本 שלום"
 
 

@@ -76,6 +76,13 @@ def test_planted_mistakes_get_hints_of_their_own(chapter, exercise):
 
 
 @each
+def test_variants_of_the_mistakes_get_the_same_hints(chapter, exercise):
+    for wrong, words in getattr(answers(chapter), "VARIANTS", {}).get(exercise.id, []):
+        result = ex.judged(exercise, wrong)
+        assert result.status == ex.NOT_YET and words in result.hint, (words, result.message)
+
+
+@each
 def test_answers_exist_for_exactly_these_exercises(chapter, exercise):
     ids = {e.id for e in ex.exercises(chapter)}
     assert set(answers(chapter).REFERENCES) == set(answers(chapter).MISTAKES) == ids
@@ -108,7 +115,7 @@ def test_check_prints_and_returns_nothing(capsys):
     assert capsys.readouterr().out == "not attempted yet\n"
     ex.check(MOST_LIKELY, answers("first-fine-tune").reference_token_loss)
     assert capsys.readouterr().out == "passed\n"
-    ex.check(MOST_LIKELY, lambda logits, ids: 1.5)
+    ex.check(MOST_LIKELY, lambda logits, labels: 1.5)
     out = capsys.readouterr().out
     assert out.startswith("not yet\n") and "your answer: 1.5000" in out
     assert max(map(len, out.splitlines())) <= ex.WIDTH
@@ -118,13 +125,13 @@ def test_check_prints_and_returns_nothing(capsys):
                                   "raise NotImplementedError", "raise NotImplementedError('x')"])
 def test_every_usual_stub_is_not_attempted(body):
     space = {}
-    exec(f"def token_loss(logits, ids):\n    'Doc.'\n    {body}", space)
+    exec(f"def token_loss(logits, labels):\n    'Doc.'\n    {body}", space)
     assert ex.assess(MOST_LIKELY, space["token_loss"]).status == ex.NOT_ATTEMPTED
     assert ex.assess(MOST_LIKELY, ...).status == ex.NOT_ATTEMPTED
 
 
 def test_begun_and_then_not_implemented_is_not_attempted():
-    def token_loss(logits, ids):
+    def token_loss(logits, labels):
         logits = logits.float()
         raise NotImplementedError
 
@@ -132,7 +139,7 @@ def test_begun_and_then_not_implemented_is_not_attempted():
 
 
 def test_an_error_of_torch_is_not_taken_for_a_stub():
-    def token_loss(logits, ids):
+    def token_loss(logits, labels):
         return unsupported(logits)
 
     def unsupported(logits):
@@ -145,20 +152,20 @@ def test_an_error_of_torch_is_not_taken_for_a_stub():
 
 
 def test_an_exception_says_type_message_and_line_and_no_traceback():
-    source = "def token_loss(logits, ids):\n    x = 1\n    return ids.first\n"
+    source = "def token_loss(logits, labels):\n    x = 1\n    return labels.first\n"
     name = "<cell>"
     linecache.cache[name] = (len(source), None, source.splitlines(True), name)
     space = {}
     exec(compile(source, name, "exec"), space)
     message = " ".join(ex.assess(MOST_LIKELY, space["token_loss"]).message.split())
-    assert "AttributeError: " in message and "at line 3: return ids.first" in message
+    assert "AttributeError: " in message and "at line 3: return labels.first" in message
     assert "Traceback" not in message and name not in message
 
 
 def test_wrong_arguments_and_exit_are_feedback():
     result = ex.assess(MOST_LIKELY, lambda logits: 1.0)
-    assert "TypeError" in result.message and "token_loss(logits, ids)" in result.message
-    assert "SystemExit" in ex.assess(MOST_LIKELY, lambda logits, ids: exit_(ids)).message
+    assert "TypeError" in result.message and "token_loss(logits, labels)" in result.message
+    assert "SystemExit" in ex.assess(MOST_LIKELY, lambda logits, labels: exit_(labels)).message
 
 
 def exit_(_):
@@ -166,7 +173,7 @@ def exit_(_):
 
 
 def test_an_interrupt_passes_through():
-    def token_loss(logits, ids):
+    def token_loss(logits, labels):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -178,9 +185,9 @@ def test_a_result_instead_of_a_function():
 
 
 def test_an_answer_that_changes_its_input_fools_nobody():
-    def token_loss(logits, ids):
-        logits.zero_()
-        logits[torch.arange(len(ids) - 1), ids[1:]] = 1e4  # makes the loss 0
+    def token_loss(logits, labels):
+        logits.zero_()  # and now make the loss 0
+        logits[:, :-1].scatter_(2, labels[:, 1:].clamp(min=0)[..., None], 1e4)
         return 0.0
 
     assert ex.assess(MOST_LIKELY, token_loss).status == ex.NOT_YET
@@ -201,9 +208,9 @@ def test_call_gives_copies():
 
 
 def test_an_answer_that_prints_passes(capsys):
-    def token_loss(logits, ids):
+    def token_loss(logits, labels):
         print("shape", logits.shape)
-        return answers("first-fine-tune").reference_token_loss(logits, ids)
+        return answers("first-fine-tune").reference_token_loss(logits, labels)
 
     ex.check(MOST_LIKELY, token_loss)
     assert capsys.readouterr().out.endswith("\npassed\n")

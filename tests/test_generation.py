@@ -48,3 +48,16 @@ def test_the_training_flags_come_back(model, tiny_tokenizer):
     model.train()
     lmtune.generate(model, tiny_tokenizer, "a", max_new_tokens=1)
     assert model.training
+
+
+def test_settings_that_a_model_brings_along_do_not_leak_in(tiny_tokenizer):
+    plain, other = tiny_gpt2(vocab=300).float(), tiny_gpt2(vocab=300).float()
+    other.generation_config.repetition_penalty = 50.0
+    texts = [lmtune.generate(m, tiny_tokenizer, "a", max_new_tokens=20) for m in (plain, other)]
+    assert texts[0] == texts[1] and other.generation_config.repetition_penalty == 50.0
+
+
+def test_top_p_keeps_only_the_likeliest(model, tiny_tokenizer):
+    greedy = lmtune.generate(model, tiny_tokenizer, "a", max_new_tokens=10)
+    drawn = lmtune.generate(model, tiny_tokenizer, "a", max_new_tokens=10, temperature=1.0, top_p=1e-6)
+    assert drawn == greedy

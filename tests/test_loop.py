@@ -242,3 +242,80 @@ def test_wrong_settings_are_refused_with_a_remedy(settings, words):
 def test_unusable_examples_are_refused_with_a_remedy(examples, words):
     with pytest.raises(ValueError, match=words):
         fit(tiny_gpt2(), examples, steps=1)
+
+
+def test_the_seed_decides_dropout_whatever_happened_before():
+    def weights(noise):
+        model = tiny_gpt2(resid_pdrop=0.3)
+        torch.rand(noise)
+        fit(model, ragged_examples([5, 7, 3]), steps=3)
+        return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+    assert torch.equal(weights(1), weights(1000))
+
+
+def test_clipping_bounds_the_update(monkeypatch):
+    moved = sgd_step(monkeypatch, tiny_gpt2(), ragged_examples([9, 5]), steps=1, clip=0.01)
+    assert sum(m.pow(2).sum() for m in moved.values()).sqrt().item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_weight_decay_reaches_the_optimizer_and_spares_vectors():
+    """One update with decoupled decay d and rate r shrinks a weight by r * d of itself."""
+    start, plain, decayed = tiny_gpt2(), tiny_gpt2(), tiny_gpt2()
+    for model, decay in ((plain, 0.0), (decayed, 5.0)):
+        fit(model, ragged_examples([5]), steps=1, lr=0.1, weight_decay=decay)
+    for w, p, d in zip(start.parameters(), plain.parameters(), decayed.parameters()):
+        expected = p - 0.1 * 5.0 * w if w.dim() >= 2 else p
+        assert torch.allclose(d, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("schedule, formula", [
+    ("constant", lambda x: 1.0), ("linear", lambda x: 1 - x),
+    ("cosine", lambda x: 0.5 * (1 + math.cos(math.pi * x)))])
+def test_each_schedule_is_its_formula(schedule, formula):
+    config = Config(schedule=schedule, warmup=2, lr=0.5)
+    assert [config.rate(s, 10) for s in range(10)] == pytest.approx(
+        [0.25, 0.5] + [0.5 * formula(s / 8) for s in range(8)])
+
+
+def test_each_epoch_has_its_own_order():
+    examples = ragged_examples([4] * 12)
+    windows = list(updates(examples, Config(epochs=2, batch_size=12)))
+    first, second = ([e["input_ids"] for e in w[0]] for w in windows)
+    assert first != second and sorted(first) == sorted(second)
+
+
+def test_no_gradient_from_before_the_run_enters_it(monkeypatch):
+    examples = ragged_examples([5, 6])
+    clean = sgd_step(monkeypatch, tiny_gpt2(), examples, steps=1)
+    stale = tiny_gpt2()
+    next_token_loss(stale, collate(ragged_examples([9], seed=7)))[0].backward()
+    assert largest_difference(clean, sgd_step(monkeypatch, stale, examples, steps=1)) == 0.0
+
+
+@pytest.mark.parametrize("loss, kind, words", [
+    (lambda m, b: next_token_loss(m, b)[0], TypeError, "returns .sum, count."),
+    (lambda m, b: (next_token_loss(m, b)[0], 2 * next_token_loss(m, b)[1]), ValueError, "counted"),
+])
+def test_a_loss_of_ones_own_must_keep_the_contract(loss, kind, words):
+    with pytest.raises(kind, match=words):
+        fit(tiny_gpt2(), ragged_examples([5]), steps=1, loss=loss)
+
+
+def test_what_the_model_cannot_read_is_named():
+    short = ragged_examples([5])
+    for wrong, words in (([{"input_ids": [1, 99], "labels": [1, 99], "characters": 1}], "token id 99"),
+                         (ragged_examples([40]), "at most 32")):
+        for call in (lambda: evaluate(tiny_gpt2(), wrong), lambda: fit(tiny_gpt2(), short, validation=wrong),
+                     lambda: fit(tiny_gpt2(), wrong)):
+            with pytest.raises(ValueError, match=words):
+                call()
+    model = lmtune.classifier(tiny_gpt2(), 2)
+    with pytest.raises(ValueError, match="class 2 and the classifier has 2"):
+        fit(model, [{"input_ids": [1], "labels": 2, "characters": 1}], loss=lmtune.classification_loss)
+    with pytest.raises(TypeError, match="loss=lmtune.classification_loss"):
+        fit(model, [{"input_ids": [1, 2], "labels": 1, "characters": 1}])
+    with pytest.raises(TypeError, match="validation data are given as"):
+        fit(tiny_gpt2(), short, short)
+    with pytest.raises(TypeError, match="make examples from texts"):
+        fit(tiny_gpt2(), ["a text"])

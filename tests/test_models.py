@@ -60,7 +60,7 @@ def test_incomplete_or_damaged_folders_are_named(folder):
     with pytest.raises(OSError, match="a pickle, which may run code"):
         lmtune.load(folder)
     (folder / "config.json").write_text("{not json")
-    with pytest.raises(OSError, match="not valid JSON"):
+    with pytest.raises(OSError, match="not valid JSON of a configuration"):
         lmtune.load(folder)
     (folder / "config.json").unlink()
     with pytest.raises(OSError, match="no config.json"):
@@ -73,7 +73,7 @@ def test_the_classifier_refuses_less_than_two_classes():
             lmtune.classifier(tiny_gpt2(), wrong)
 
 
-def test_the_classifier_reads_the_last_real_position_on_either_side():
+def test_the_classifier_reads_the_last_real_position():
     model = lmtune.classifier(tiny_gpt2().float(), 3)
     ids = torch.tensor([[5, 6, 7]])
     truth = model(input_ids=ids, attention_mask=torch.ones_like(ids))
@@ -83,6 +83,42 @@ def test_the_classifier_reads_the_last_real_position_on_either_side():
     assert torch.allclose(truth, model.head(states[:, -1]), atol=1e-6)
     head = lmtune.classifier(tiny_gpt2().float(), 3).head.weight
     assert torch.equal(head, model.head.weight)
+    assert lmtune.classifier(tiny_gpt2(), 3).head.weight.dtype == torch.float64
+
+
+def test_code_that_comes_with_a_folder_is_never_run(folder, monkeypatch):
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.C", "AutoModelForCausalLM": "evil.M"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "evil.py").write_text("raise SystemExit('code of the model was run')")
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("somebody was asked"))
+    for pretrained in (True, False):
+        with pytest.raises(OSError, match="could not be loaded"):
+            lmtune.load(folder, pretrained=pretrained)
+
+
+def test_missing_weights_are_not_filled_with_random_ones(folder):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    save_file({f"_orig_mod.{k}": v for k, v in weights.items()}, folder / "model.safetensors",
+              metadata={"format": "pt"})
+    with pytest.raises(OSError, match="lacks .* weights"):
+        lmtune.load(folder)
+
+
+def test_a_folder_without_a_tokenizer_is_refused(folder):
+    for path in folder.glob("token*"):
+        path.unlink()
+    with pytest.raises(OSError, match="could not be loaded"):
+        lmtune.load(folder)
+
+
+def test_random_weights_are_drawn_in_fp32(folder, tmp_path, tiny_tokenizer):
+    tiny_gpt2(vocab=300).bfloat16().save_pretrained(tmp_path / "half")
+    tiny_tokenizer.save_pretrained(tmp_path / "half")
+    weight = lmtune.load(tmp_path / "half", pretrained=False)[0].transformer.wte.weight
+    assert not torch.equal(weight, weight.bfloat16().float())
 
 
 def test_the_folder_can_be_read_by_anyone(folder):
