@@ -49,7 +49,7 @@ weights as shipped (bf16):
 The {n_repeated:,} other validation documents repeat the training text, and are not counted.
 The mean training loss of the last 100 updates was {train_loss:.3f} nats.
 
-![Training loss falls from above 8 to {train_loss:.1f} nats a token over the run.](loss.svg)
+![Training loss falls from {first_loss:.1f} to {train_loss:.1f} nats a token over the run.](loss.svg)
 
 ## Data
 
@@ -81,9 +81,9 @@ instructions. Some of what it writes may stand word for word in the documentatio
 
 def ship(name: str, model, tokenizer, work: Path, recipe) -> Path:
     """Write ``lmtune/pretrained/NAME`` from a trained model and return the folder."""
-    folder = Path(lmtune.__file__).parent / "pretrained" / name
-    if folder.exists():
-        shutil.rmtree(folder)
+    shipped = Path(lmtune.__file__).parent / "pretrained" / name
+    folder = work / f"{name}-shipped"  # complete before it takes the place of the old one
+    shutil.rmtree(folder, ignore_errors=True)
     model.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     shutil.copy(work / name / "log.csv", folder / "log.csv")
@@ -91,7 +91,9 @@ def ship(name: str, model, tokenizer, work: Path, recipe) -> Path:
     (folder / "loss.svg").write_text(_loss_curve(log), encoding="utf8")
     facts = _facts(name, folder, log, recipe)
     (folder / "README.md").write_text(CARD.format(**facts), encoding="utf8")
-    return folder
+    shutil.rmtree(shipped, ignore_errors=True)
+    shutil.copytree(folder, shipped)
+    return shipped
 
 
 def _facts(name: str, folder: Path, log: list[dict], recipe) -> dict:
@@ -113,6 +115,7 @@ def _facts(name: str, folder: Path, log: list[dict], recipe) -> dict:
         "loss": sliding.loss, "perplexity": sliding.perplexity, "bpc": sliding.bits_per_character,
         "loss_plain": plain.loss, "perplexity_plain": plain.perplexity,
         "bpc_plain": plain.bits_per_character,
+        "first_loss": float(log[0]["loss"]),
         "train_loss": float(np.mean([float(r["loss"]) for r in log[-5:]])),
         "n_train": len(train), "n_tokens": tokens, "held_out": " and ".join(docs.HELD_OUT),
         "packages": "\n".join(_package_row(p, train) for p in docs.PRETRAIN_PACKAGES),

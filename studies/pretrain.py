@@ -16,7 +16,7 @@ import argparse
 import csv
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,8 @@ from studies.model_card import pretraining_documents, ship
 
 VOCABULARY = 4096
 CONTEXT = 256
+#: Updates between rows of the log, and between checkpoints (a multiple of the former).
+LOG_EVERY, CHECKPOINT_EVERY = 20, 100
 END, PAD = "<|endoftext|>", "<|pad|>"
 
 
@@ -82,7 +84,9 @@ def token_stream(work: Path) -> list[np.ndarray]:
     rows = [np.array([end, *ids], dtype=np.uint16)
             for ids in tokenizer(texts, verbose=False)["input_ids"]]
     starts = np.cumsum([0, *(len(r) for r in rows[:-1])])
-    np.savez(cache, ids=np.concatenate(rows), starts=starts)
+    with open(cache.with_suffix(".part"), "wb") as f:
+        np.savez(f, ids=np.concatenate(rows), starts=starts)
+    os.replace(cache.with_suffix(".part"), cache)  # a kill leaves no half file behind
     return rows
 
 
@@ -134,7 +138,7 @@ def pretrain(name: str, recipe: Recipe, work: Path, compiled: bool) -> GPT2LMHea
     opts = optimizers(model, recipe)
     folder = work / name
     folder.mkdir(parents=True, exist_ok=True)
-    step, log = restore(folder / "checkpoint.pt", model, opts)
+    step, log = restore(folder / "checkpoint.pt", recipe, model, opts)
 
     def loss_sum(ids: torch.Tensor) -> torch.Tensor:
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -166,14 +170,14 @@ def pretrain(name: str, recipe: Recipe, work: Path, compiled: bool) -> GPT2LMHea
             opt.zero_grad()
         step += 1
         bar.update()
-        if step % 20 == 0:
+        if step % LOG_EVERY == 0:
             log.append({"step": step, "tokens": step * recipe.batch * CONTEXT,
-                        "lr": round(rate(step - 1, recipe), 6), "loss": round(total / 20, 4),
+                        "lr": round(rate(step - 1, recipe), 6), "loss": round(total / LOG_EVERY, 4),
                         "seconds": round(time.time() - began, 1)})
             bar.set_postfix(loss=log[-1]["loss"])
             began, total = time.time(), 0.0
-        if step % 100 == 0 or step == recipe.steps:
-            store(folder / "checkpoint.pt", step, log, model, opts)
+        if step % CHECKPOINT_EVERY == 0 or step == recipe.steps:
+            store(folder / "checkpoint.pt", step, log, recipe, model, opts)
     bar.close()
     with open(folder / "log.csv", "w", newline="") as f:
         writer = csv.DictWriter(f, log[0])
@@ -182,17 +186,21 @@ def pretrain(name: str, recipe: Recipe, work: Path, compiled: bool) -> GPT2LMHea
     return model
 
 
-def store(path: Path, step: int, log: list, model, opts) -> None:
+def store(path: Path, step: int, log: list, recipe: Recipe, model, opts) -> None:
     temporary = path.with_suffix(".part")
-    torch.save({"step": step, "log": log, "model": model.state_dict(),
+    torch.save({"step": step, "log": log, "recipe": asdict(recipe), "model": model.state_dict(),
                 "optimizers": [o.state_dict() for o in opts]}, temporary)
     os.replace(temporary, path)
 
 
-def restore(path: Path, model, opts) -> tuple[int, list]:
+def restore(path: Path, recipe: Recipe, model, opts) -> tuple[int, list]:
+    """Load a checkpoint, and return the updates made and the log; (0, []) without one."""
     if not path.exists():
         return 0, []
     saved = torch.load(path, weights_only=True)
+    if saved["recipe"] != asdict(recipe):
+        raise SystemExit(f"{path} belongs to another recipe ({saved['recipe']}); delete its folder "
+                         "to begin anew, or give another --work.")
     model.load_state_dict(saved["model"])
     for opt, state in zip(opts, saved["optimizers"]):
         opt.load_state_dict(state)
