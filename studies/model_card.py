@@ -85,6 +85,7 @@ def ship(name: str, model, tokenizer, work: Path, recipe) -> Path:
     folder = work / f"{name}-shipped"  # complete before it takes the place of the old one
     shutil.rmtree(folder, ignore_errors=True)
     model.to(torch.bfloat16).save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)
     tokenizer.save_pretrained(folder)
     shutil.copy(work / name / "log.csv", folder / "log.csv")
     log = list(csv.DictReader(open(folder / "log.csv", newline="")))
