@@ -201,3 +201,12 @@ def test_solutions_come_from_the_reference_answers(book):
     assert folded.startswith("<details>\n<summary>Solution</summary>\n\n```python\ndef double(x):\n    return 2 * x\n```")
     with pytest.raises(LookupError, match="no exercise 'triple'"):
         source.solution("tiny", "triple", book)
+
+
+def test_stub_and_aim_come_from_the_registry(book):
+    find = source.find("first-fine-tune/token-loss")
+    text = source.generated("{{exercise:first-fine-tune/token-loss}}\n\nmore")
+    assert find.aim in text and f"{find.minutes} minutes" in text and text.endswith("\n\nmore")
+    assert source.generated("# {{stub:first-fine-tune/token-loss}}\n") == find.stub.rstrip() + "\n"
+    with pytest.raises(ValueError, match="there is no exercise"):
+        source.generated("{{exercise:first-fine-tune/no-such}}")

@@ -276,7 +276,7 @@ from tqdm.auto import tqdm
 
 print("documents:", *(f"{part} {len(t)}" for part, t in texts._asdict().items()))
 prompts = ["Parameters\n----------\nG :", "Returns the shortest path"]
-moments = [0, 5, 20, 40, 80]
+moments = [0, 1, 2, 5, 20, 80]
 written = {}
 
 model, tokenizer = lmtune.load("pocket")
