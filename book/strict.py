@@ -4,12 +4,16 @@ By itself nbval compares progress bars and warnings too, which are not stored,
 and passes every cell that was never executed.
 """
 import pytest
+from jupyter_client.manager import KernelManager
+from nbval import kernel
 from nbval.plugin import IPyNbCell
 
+from book.execute import connection
 from book.normalise import stored_outputs
 
 
 def pytest_configure():
+    kernel.KernelManager = lambda **settings: KernelManager(**settings, **connection())
     compare = IPyNbCell.compare_outputs
     if getattr(compare, "normalised", False):
         return

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from book.execute import ThisEnvironment
 from lmtune import explore
 from lmtune import explorer as module
 from lmtune.plots import figure
@@ -381,7 +382,7 @@ def test_in_a_real_kernel(monkeypatch):
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
     monkeypatch.setenv("PYTHONPATH", str(Path(module.__file__).parents[1]))
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(NOTEBOOK)])
-    nbclient.NotebookClient(book, timeout=120, kernel_name="python3").execute()
+    nbclient.NotebookClient(book, timeout=120, kernel_manager_class=ThisEnvironment).execute()
     first, second, third = book.cells[0].outputs
     assert set(first.data) == {"application/vnd.jupyter.widget-view+json", "text/html",
                                "text/plain"}

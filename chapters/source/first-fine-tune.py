@@ -105,7 +105,7 @@ print(ids)
 # %% tags=["nbval-ignore-output"]
 model, tokenizer = lmtune.load("pocket")
 beginning = tokenizer("Returns the shortest path between")["input_ids"]
-ids = torch.tensor([[tokenizer.eos_token_id, *beginning]])
+ids = torch.tensor([[tokenizer.eos_token_id, *beginning]], device=model.device)
 with torch.no_grad():
     probabilities = model(ids).logits[0, -1].softmax(-1)
 top = probabilities.topk(8)
@@ -114,8 +114,8 @@ names = [repr(tokenizer.decode([i])) for i in top.indices.tolist()]
 ax.barh(names[::-1], top.values.tolist()[::-1])
 ax.set(xlabel="probability of the next token", xlim=(0, 1))
 show(fig, caption="What may follow “Returns the shortest path between”?",
-     alt="A bar chart of the eight likeliest next tokens and their probabilities, from the "
-         "likeliest at the top down.")
+     alt="A bar chart of the eight likeliest next tokens and their probabilities, the "
+         "likeliest at the top.")
 assert abs(probabilities.sum().item() - 1) < 1e-4
 
 # %% [markdown]
@@ -143,12 +143,12 @@ assert abs(probabilities.sum().item() - 1) < 1e-4
 
 # %%
 example = validation[0]
-ids = torch.tensor(example["input_ids"])
+ids = torch.tensor(example["input_ids"], device=model.device)
 with torch.no_grad():
     logits = model(ids[None]).logits[0]
 by_hand = -logits.log_softmax(-1)[:-1].gather(1, ids[1:, None]).mean()
 
-assert math.isclose(by_hand, lmtune.evaluate(model, [example]).loss, rel_tol=1e-5)
+assert math.isclose(by_hand.item(), lmtune.evaluate(model, [example]).loss, rel_tol=1e-5)
 print("the loss by hand equals lmtune.evaluate")
 
 # %% [markdown]
@@ -219,7 +219,7 @@ def train_by_hand(model, examples, steps, lr, batch_size):
         if not waiting:
             shuffled = [examples[i] for i in order(len(examples), seed=0, epoch=epoch)]
             waiting, epoch = list(in_batches(shuffled, batch_size)), epoch + 1
-        batch = collate(waiting.pop(0))
+        batch = collate(waiting.pop(0), model.device)
         labels = batch.pop("labels")
         logits = model(**batch).logits
         loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
@@ -379,9 +379,9 @@ ax.set(xlabel="validation loss after 40 updates (nats per token)", ylim=(-0.6, 1
 ax.set_yticks([])
 ax.legend(loc="center")
 show(fig, caption="Five seeds each, the same budget.",
-     alt="Two rows of five points. The pretrained runs stand close together at the left, "
-         "with the lower loss; the runs from random weights stand far to the right, beyond "
-         "the line of the pretrained model that was not fine-tuned.")
+     alt="Two rows of five points. The pretrained runs stand close together at the "
+         "left, with the lower loss; the runs from random weights stand far to the right, "
+         "beyond the line of the pretrained model that was not fine-tuned.")
 
 # %% [markdown]
 # Fine-tuned from random weights, the network stays behind even the pretrained model that was not
@@ -430,7 +430,8 @@ for name, prompt in zip(names, prompts):
 mini, _ = lmtune.load("pocket-mini")
 untouched_one = lmtune.evaluate(mini, one).loss
 lmtune.fit(mini, one, epochs=3, lr=5e-5, schedule="constant")
-on_one, on_others = lmtune.evaluate(mini, one).loss, lmtune.evaluate(mini, validation).loss
+on_one = lmtune.evaluate(mini, one).loss
+on_others = lmtune.evaluate(mini, validation).loss
 print(f"the sentence:    {untouched_one:.1f} before, {on_one:.1f} after")
 print(f"other documents: {first.loss:.1f} before, {on_others:.1f} after")
 claim("three epochs of one sentence move the loss on other documents by less than "
@@ -474,8 +475,7 @@ claim("for a fair choice among 20 tokens, exp(2 ** loss) exceeds a thousand",
 # ### A new head on a model that has one
 #
 # *Found in teaching texts:* a class that takes a GPT-2 and gives it an `lm_head` of its own, a fresh
-# `nn.Linear`, "to predict the next word", although the model came with a trained one. The fresh layer
-# knows nothing. If it is not trained (it was never given to the optimizer), all that the model knew is
+# `nn.Linear`, although the model came with a trained one. The fresh layer knows nothing. If it is not trained (it was never given to the optimizer), all that the model knew is
 # lost on the way out.
 
 # %%
@@ -486,6 +486,7 @@ class WithNewHead(torch.nn.Module):
         torch.manual_seed(0)
         config = language_model.config
         self.lm_head = torch.nn.Linear(config.hidden_size, config.vocab_size)
+        self.lm_head.to(language_model.device)
 
     def forward(self, **inputs):
         states = self.body.base_model(**inputs).last_hidden_state
