@@ -4,6 +4,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,8 +91,9 @@ def _from_folder_or_hub(source: str, name: str | Path, pretrained: bool, seed: i
         if not pretrained:
             config = AutoConfig.from_pretrained(source, **safe)
             return _random(AutoModelForCausalLM, config, seed), tokenizer
-        model, report = AutoModelForCausalLM.from_pretrained(
-            source, use_safetensors=True, output_loading_info=True, **safe)
+        with _quiet(Path(source).is_dir()):
+            model, report = AutoModelForCausalLM.from_pretrained(
+                source, use_safetensors=True, output_loading_info=True, **safe)
     except SafetensorError as error:
         raise OSError(f"The weights in {source} are damaged ({error}). "
                       "Copy or save them again.") from None
@@ -103,6 +105,21 @@ def _from_folder_or_hub(source: str, name: str | Path, pretrained: bool, seed: i
                       f"{sorted(report['missing_keys'])[0]!r}. Save the model again with "
                       "save_pretrained (of the model itself, not of a compiled or wrapped one).")
     return model.float(), tokenizer
+
+
+@contextmanager
+def _quiet(quiet: bool):
+    """No progress bar for what takes a moment; a download keeps its own."""
+    from transformers.utils import logging
+
+    quiet = quiet and logging.is_progress_bar_enabled()
+    if quiet:
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if quiet:
+            logging.enable_progress_bar()
 
 
 def _random(auto_class, config, seed: int):

@@ -23,6 +23,15 @@ def test_a_local_folder_loads_in_fp32_and_evaluation_mode(folder):
         assert tokenizer.eos_token_id == 0
 
 
+def test_loading_a_folder_prints_nothing_and_keeps_the_setting(folder, capfd):
+    from transformers.utils import logging
+
+    assert logging.is_progress_bar_enabled()
+    lmtune.load(folder)
+    assert capfd.readouterr() == ("", "")
+    assert logging.is_progress_bar_enabled()
+
+
 def test_random_weights_have_the_same_shape_and_come_from_the_seed(folder):
     state = torch.random.get_rng_state()
     a, b, c = (lmtune.load(folder, pretrained=False, seed=s)[0] for s in (0, 0, 1))
