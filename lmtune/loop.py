@@ -16,6 +16,7 @@ from lmtune.data import Batch, Example, collate, in_batches, order, refuse_unrea
 from lmtune.evaluation import Evaluation, evaluate
 from lmtune.history import History
 from lmtune.losses import count_targets, next_token_loss, sum_and_count
+from lmtune.schedules import SCHEDULES, Schedule
 
 Loss = Callable[[nn.Module, Batch], "tuple[torch.Tensor, torch.Tensor]"]
 
@@ -34,8 +35,9 @@ class Config:
     """Micro-batches in one update."""
     lr: float = 1e-3
     """Peak learning rate of AdamW (Loshchilov and Hutter 2019)."""
-    schedule: str = "linear"
-    """After the warm-up: ``"linear"`` or ``"cosine"`` towards zero, or ``"constant"``."""
+    schedule: str | Schedule = "linear"
+    """The rate after the warm-up: a name or an object of :mod:`lmtune.schedules`, or a function
+    ``(step, total) -> factor`` of your own."""
     warmup: int = 0
     """Updates over which the rate rises; the first update has ``lr / warmup``, not zero."""
     weight_decay: float = 0.0
@@ -65,8 +67,9 @@ class Config:
                      self.weight_decay, "a finite number of at least 0")
         self._refuse(self.clip is not None and not (_finite(self.clip) and self.clip > 0), "clip",
                      self.clip, "a finite number above 0, or None for no clipping")
-        self._refuse(self.schedule not in tuple(SCHEDULES), "schedule", self.schedule,
-                     "one of " + ", ".join(map(repr, SCHEDULES)))
+        self._refuse(self.schedule not in tuple(SCHEDULES) and not callable(self.schedule),
+                     "schedule", self.schedule, f"one of {', '.join(map(repr, SCHEDULES))}, or a "
+                     "schedule of lmtune.schedules such as Cyclic(half_cycle=20)")
         self._refuse(not (isinstance(self.betas, (tuple, list)) and len(self.betas) == 2
                           and all(_finite(b) and 0 <= b < 1 for b in self.betas)),
                      "betas", self.betas, "two numbers from 0 up to but not including 1")
@@ -85,16 +88,8 @@ class Config:
         """The learning rate of update ``step`` (from 0) in a run of ``total`` updates."""
         if step < self.warmup:
             return self.lr * (step + 1) / self.warmup
-        done = (step - self.warmup) / max(1, total - self.warmup)
-        return self.lr * SCHEDULES[self.schedule](done)
-
-
-#: Schedules as functions of the share of updates done since the warm-up, in [0, 1).
-SCHEDULES: dict[str, Callable[[float], float]] = {
-    "constant": lambda done: 1.0,
-    "linear": lambda done: 1.0 - done,
-    "cosine": lambda done: 0.5 * (1.0 + math.cos(math.pi * done)),
-}
+        factor = SCHEDULES[self.schedule] if isinstance(self.schedule, str) else self.schedule
+        return self.lr * factor(step - self.warmup, max(1, total - self.warmup))
 
 
 class Step(NamedTuple):
