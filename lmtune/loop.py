@@ -6,19 +6,17 @@ import numbers
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import Callable, Iterator, NamedTuple, Sequence
+from typing import Iterator, NamedTuple, Sequence
 
 import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from lmtune.data import Batch, Example, collate, in_batches, order, refuse_unreadable
+from lmtune.data import Example, collate, in_batches, order, refuse_unreadable
 from lmtune.evaluation import Evaluation, evaluate
 from lmtune.history import History
-from lmtune.losses import count_targets, next_token_loss, sum_and_count
+from lmtune.losses import Loss, count_targets, next_token_loss, sum_and_count, without_additions
 from lmtune.schedules import SCHEDULES, Schedule
-
-Loss = Callable[[nn.Module, Batch], "tuple[torch.Tensor, torch.Tensor]"]
 
 
 @dataclass(frozen=True)
@@ -117,6 +115,8 @@ def run(
     """Train ``model`` in place and yield an event after each update and evaluation.
 
     Between two events the caller may do anything: print, plot, generate text, stop.
+    Validation measures the loss without what :mod:`lmtune.losses` added for training
+    (smoothing, penalties, a teacher), so that runs can be compared.
 
     Raises ``FloatingPointError`` at the first loss or gradient that is not finite;
     the weights are then those of the last good update.
@@ -131,7 +131,8 @@ def run(
     total = config.total_steps(len(train))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: config.rate(step, total) / config.lr)
-    look = partial(evaluate, model, validation, batch_size=config.batch_size, loss=loss, progress=False)
+    look = partial(evaluate, model, validation, batch_size=config.batch_size,
+                   loss=without_additions(loss), progress=False)
     flags = {module: module.training for module in model.modules()}
     began = time.perf_counter()
     try:

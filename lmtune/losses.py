@@ -2,15 +2,20 @@
 
 Only the sum can be added up over micro-batches, processes and terms; whoever
 has seen the whole update divides once by the whole count.  A loss of your own
-is a function ``loss(model, batch) -> (sum, count)``.
+is a function ``loss(model, batch) -> (sum, count)``, and whatever is added to a
+loss keeps that form, so that accumulation stays exact with it.
 """
 from __future__ import annotations
+
+from typing import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from lmtune.data import IGNORED, Batch
+
+Loss = Callable[[nn.Module, Batch], "tuple[torch.Tensor, torch.Tensor]"]
 
 
 def next_token_loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -28,19 +33,82 @@ def next_token_loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch
     return token_cross_entropy(output.logits, batch["labels"])
 
 
+def smoothed(epsilon: float) -> Loss:
+    """Next-token loss with label smoothing (Szegedy et al. 2016, arXiv:1512.00567).
+
+    The target is the label with probability ``1 - epsilon`` and, with ``epsilon``, any token alike.
+    """
+    _refuse(not 0 <= epsilon < 1, "epsilon", epsilon, "from 0 up to but not including 1")
+
+    def loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = model(**{k: v for k, v in batch.items() if k != "labels"}).logits
+        return token_cross_entropy(logits, batch["labels"], epsilon)
+
+    loss.bare = next_token_loss
+    return loss
+
+
+def penalized(loss: Loss, *, l1: float = 0.0, l2: float = 0.0) -> Loss:
+    """``loss`` plus ``l1 * sum(|w|) + l2 / 2 * sum(w ** 2)`` per label, over trainable matrices.
+
+    The penalty is multiplied by the count of each micro-batch, so that the division by the
+    count of the whole update leaves it there exactly once.  Vectors (biases, norms) are spared.
+    """
+    for name, value in (("l1", l1), ("l2", l2)):
+        _refuse(not 0 <= value < float("inf"), name, value, "a finite number of at least 0")
+
+    def with_penalty(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        total, count = sum_and_count(loss, model, batch)
+        matrices = [p for p in model.parameters() if p.requires_grad and p.dim() >= 2]
+        penalty = sum(l1 * p.abs().sum() + l2 / 2 * p.pow(2).sum() for p in matrices)
+        return total + count * penalty, count
+
+    with_penalty.bare = without_additions(loss)
+    return with_penalty
+
+
+def distilled(teacher: nn.Module, weight: float = 0.5, temperature: float = 2.0) -> Loss:
+    """Next-token loss mixed with imitation of a teacher (Hinton et al. 2015, arXiv:1503.02531).
+
+    ``(1 - weight) * cross-entropy + weight * temperature ** 2 * KL(teacher, student)``, the
+    latter between the distributions at ``temperature``, summed over the labels that count.
+    """
+    _refuse(not 0 <= weight <= 1, "weight", weight, "from 0 to 1")
+    _refuse(not 0 < temperature < float("inf"), "temperature", temperature, "a finite number above 0")
+
+    def loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        inputs = {k: v for k, v in batch.items() if k != "labels"}
+        logits = model(**inputs).logits
+        with torch.no_grad():
+            target = (_at_least_fp32(teacher(**inputs).logits) / temperature).log_softmax(-1)
+        total, count = token_cross_entropy(logits, batch["labels"])
+        student = (_at_least_fp32(logits) / temperature).log_softmax(-1)
+        divergence = F.kl_div(student, target, reduction="none", log_target=True).sum(-1)
+        imitation = (divergence * (shifted(batch["labels"]) != IGNORED)).sum()
+        return (1 - weight) * total + weight * temperature**2 * imitation, count
+
+    loss.bare = next_token_loss
+    return loss
+
+
+def without_additions(loss: Loss) -> Loss:
+    """The loss that ``smoothed``, ``penalized`` or ``distilled`` was built on; others as they are."""
+    return getattr(loss, "bare", loss)
+
+
 def token_cross_entropy(
-    logits: torch.Tensor, labels: torch.Tensor,
+    logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Sum and count of next-token cross-entropies; logits (B, T, V), labels (B, T).
 
-    Position t predicts label t + 1: this is the one place where labels are shifted.
+    Position t predicts label t + 1; the shift is :func:`shifted` and stands nowhere else.
     """
     targets = shifted(labels)
     logits = _at_least_fp32(logits)
     # Ignored targets give exactly zero here, also when every one of them is ignored
     # (a mean would be 0 / 0).
     total = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1),
-                            ignore_index=IGNORED, reduction="sum")
+                            ignore_index=IGNORED, reduction="sum", label_smoothing=smoothing)
     return total, (targets != IGNORED).sum()
 
 
@@ -80,3 +148,8 @@ def count_targets(batch: Batch) -> int:
 def _at_least_fp32(logits: torch.Tensor) -> torch.Tensor:
     """A sum of thousands of losses needs more digits than fp16 or bf16 have."""
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+
+def _refuse(wrong: bool, name: str, given, allowed: str) -> None:
+    if wrong:
+        raise ValueError(f"{name} is {given!r}; allowed: {allowed}.")

@@ -133,7 +133,7 @@ def test_row_10_evaluation_is_the_same_at_every_batch_size(tiny_model, batch_siz
     assert evaluate(tiny_model, examples, batch_size=batch_size).loss == pytest.approx(truth, abs=1e-12)
 
 
-def test_the_recorded_rates_follow_the_formula():
+def test_row_13_the_recorded_rates_follow_the_formula():
     history = fit(tiny_gpt2(), ragged_examples([5] * 6), steps=10, batch_size=2, accumulate=2,
                   lr=0.01, warmup=4, schedule="linear")
     expected = [0.01 * (s + 1) / 4 for s in range(4)] + [0.01 * (1 - s / 6) for s in range(6)]
@@ -172,7 +172,7 @@ def test_dropout_is_off_in_evaluation_and_on_in_training():
     assert seen == [False, True, False]
 
 
-def test_a_loss_that_is_not_finite_stops_and_leaves_the_weights():
+def test_row_28_a_loss_that_is_not_finite_stops_and_leaves_the_weights():
     model = tiny_gpt2()
     calls = iter(range(100))
 
@@ -187,7 +187,7 @@ def test_a_loss_that_is_not_finite_stops_and_leaves_the_weights():
     assert all(torch.equal(a, b) for a, b in zip(states[-1], model.parameters()))
 
 
-def test_weight_decay_leaves_vectors_alone_and_counts_tied_weights_once():
+def test_row_18_weight_decay_leaves_vectors_alone_and_counts_tied_weights_once():
     model = tiny_gpt2()
     from lmtune.loop import parameter_groups
 

@@ -42,7 +42,7 @@ def test_stable_decay_is_flat_and_then_a_line():
 
 
 @pytest.mark.parametrize("schedule", [*s.SCHEDULES, s.Cyclic(3), s.StepDecay(4), lambda step, total: 0.5])
-def test_a_warm_up_stands_before_each_and_begins_above_zero(schedule):
+def test_row_14_a_warm_up_stands_before_each_and_begins_above_zero(schedule):
     config = Config(schedule=schedule, warmup=4, lr=0.8)
     rates = [config.rate(i, 20) for i in range(20)]
     assert rates[:4] == pytest.approx([0.2, 0.4, 0.6, 0.8])
