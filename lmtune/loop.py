@@ -17,6 +17,7 @@ from lmtune.evaluation import Evaluation, evaluate
 from lmtune.history import History
 from lmtune.losses import Loss, count_targets, next_token_loss, sum_and_count, without_additions
 from lmtune.schedules import SCHEDULES, Schedule
+from lmtune.settings import refuse
 
 
 @dataclass(frozen=True)
@@ -50,32 +51,27 @@ class Config:
     """Decides the order of the examples and, through torch's generator, dropout."""
 
     def __post_init__(self):
-        self._refuse(self.steps is not None and self.epochs is not None, "steps and epochs",
-                     (self.steps, self.epochs), "only one of them")
+        refuse(self.steps is not None and self.epochs is not None, "steps and epochs",
+               (self.steps, self.epochs), "only one of them")
         for name in ("steps", "epochs", "evaluate_every"):
             value = getattr(self, name)
-            self._refuse(value is not None and not _whole(value, 1), name, value,
-                         "a whole number of at least 1, or None")
+            refuse(value is not None and not _whole(value, 1), name, value,
+                   "a whole number of at least 1, or None")
         for name, least in (("batch_size", 1), ("accumulate", 1), ("warmup", 0), ("seed", 0)):
             value = getattr(self, name)
-            self._refuse(not _whole(value, least), name, value, f"a whole number of at least {least}")
-        self._refuse(not (_finite(self.lr) and self.lr > 0), "lr", self.lr,
-                     "a finite number above 0; 1e-3 is a usual start for small models")
-        self._refuse(not (_finite(self.weight_decay) and self.weight_decay >= 0), "weight_decay",
-                     self.weight_decay, "a finite number of at least 0")
-        self._refuse(self.clip is not None and not (_finite(self.clip) and self.clip > 0), "clip",
-                     self.clip, "a finite number above 0, or None for no clipping")
-        self._refuse(self.schedule not in tuple(SCHEDULES) and not callable(self.schedule),
-                     "schedule", self.schedule, f"one of {', '.join(map(repr, SCHEDULES))}, or a "
-                     "schedule of lmtune.schedules such as Cyclic(half_cycle=20)")
-        self._refuse(not (isinstance(self.betas, (tuple, list)) and len(self.betas) == 2
-                          and all(_finite(b) and 0 <= b < 1 for b in self.betas)),
-                     "betas", self.betas, "two numbers from 0 up to but not including 1")
-
-    @staticmethod
-    def _refuse(wrong: bool, name: str, given, allowed: str) -> None:
-        if wrong:
-            raise ValueError(f"{name} is {given!r}; allowed: {allowed}.")
+            refuse(not _whole(value, least), name, value, f"a whole number of at least {least}")
+        refuse(not (_finite(self.lr) and self.lr > 0), "lr", self.lr,
+               "a finite number above 0; 1e-3 is a usual start for small models")
+        refuse(not (_finite(self.weight_decay) and self.weight_decay >= 0), "weight_decay",
+               self.weight_decay, "a finite number of at least 0")
+        refuse(self.clip is not None and not (_finite(self.clip) and self.clip > 0), "clip",
+               self.clip, "a finite number above 0, or None for no clipping")
+        refuse(self.schedule not in tuple(SCHEDULES) and not callable(self.schedule),
+               "schedule", self.schedule, f"one of {', '.join(map(repr, SCHEDULES))}, or a "
+               "schedule of lmtune.schedules such as Cyclic(half_cycle=20)")
+        two = isinstance(self.betas, (tuple, list)) and len(self.betas) == 2
+        refuse(not (two and all(_finite(b) and 0 <= b < 1 for b in self.betas)),
+               "betas", self.betas, "two numbers from 0 up to but not including 1")
 
     def total_steps(self, examples: int) -> int:
         """Updates of a whole run: per epoch, ceil(micro-batches / accumulate)."""

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from lmtune.data import IGNORED, Batch
+from lmtune.settings import refuse
 
 Loss = Callable[[nn.Module, Batch], "tuple[torch.Tensor, torch.Tensor]"]
 
@@ -38,7 +39,7 @@ def smoothed(epsilon: float) -> Loss:
 
     The target is the label with probability ``1 - epsilon`` and, with ``epsilon``, any token alike.
     """
-    _refuse(not 0 <= epsilon < 1, "epsilon", epsilon, "from 0 up to but not including 1")
+    refuse(not 0 <= epsilon < 1, "epsilon", epsilon, "from 0 up to but not including 1")
 
     def loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         logits = model(**{k: v for k, v in batch.items() if k != "labels"}).logits
@@ -55,7 +56,7 @@ def penalized(loss: Loss, *, l1: float = 0.0, l2: float = 0.0) -> Loss:
     count of the whole update leaves it there exactly once.  Vectors (biases, norms) are spared.
     """
     for name, value in (("l1", l1), ("l2", l2)):
-        _refuse(not 0 <= value < float("inf"), name, value, "a finite number of at least 0")
+        refuse(not 0 <= value < float("inf"), name, value, "a finite number of at least 0")
 
     def with_penalty(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         total, count = sum_and_count(loss, model, batch)
@@ -73,8 +74,8 @@ def distilled(teacher: nn.Module, weight: float = 0.5, temperature: float = 2.0)
     ``(1 - weight) * cross-entropy + weight * temperature ** 2 * KL(teacher, student)``, the
     latter between the distributions at ``temperature``, summed over the labels that count.
     """
-    _refuse(not 0 <= weight <= 1, "weight", weight, "from 0 to 1")
-    _refuse(not 0 < temperature < float("inf"), "temperature", temperature, "a finite number above 0")
+    refuse(not 0 <= weight <= 1, "weight", weight, "from 0 to 1")
+    refuse(not 0 < temperature < float("inf"), "temperature", temperature, "a finite number above 0")
 
     def loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         inputs = {k: v for k, v in batch.items() if k != "labels"}
@@ -148,8 +149,3 @@ def count_targets(batch: Batch) -> int:
 def _at_least_fp32(logits: torch.Tensor) -> torch.Tensor:
     """A sum of thousands of losses needs more digits than fp16 or bf16 have."""
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-
-
-def _refuse(wrong: bool, name: str, given, allowed: str) -> None:
-    if wrong:
-        raise ValueError(f"{name} is {given!r}; allowed: {allowed}.")

@@ -11,6 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import Callable
 
+from lmtune.settings import refuse
+
 Schedule = Callable[[int, int], float]
 
 
@@ -50,7 +52,7 @@ class StepDecay:
     gamma: float = 0.1
 
     def __post_init__(self):
-        _refuse(self.every < 1, "every", self.every, "at least 1 update")
+        refuse(self.every < 1, "every", self.every, "at least 1 update")
 
     def __call__(self, step: int, total: int) -> float:
         return self.gamma ** (step // self.every)
@@ -63,7 +65,7 @@ class Exponential:
     gamma: float
 
     def __post_init__(self):
-        _refuse(not 0 < self.gamma <= 1, "gamma", self.gamma, "above 0 and at most 1")
+        refuse(not 0 < self.gamma <= 1, "gamma", self.gamma, "above 0 and at most 1")
 
     def __call__(self, step: int, total: int) -> float:
         return self.gamma**step
@@ -84,9 +86,9 @@ class Cyclic:
     gamma: float = 0.99994
 
     def __post_init__(self):
-        _refuse(self.half_cycle < 1, "half_cycle", self.half_cycle, "at least 1 update")
+        refuse(self.half_cycle < 1, "half_cycle", self.half_cycle, "at least 1 update")
         modes = ("triangular", "triangular2", "exp_range")
-        _refuse(self.mode not in modes, "mode", self.mode, "one of " + ", ".join(map(repr, modes)))
+        refuse(self.mode not in modes, "mode", self.mode, "one of " + ", ".join(map(repr, modes)))
 
     def __call__(self, step: int, total: int) -> float:
         cycle = math.floor(1 + step / (2 * self.half_cycle))
@@ -110,7 +112,7 @@ class OneCycle:
     end: float = 4e-6  #: factor at the last update
 
     def __post_init__(self):
-        _refuse(not 0 < self.rising < 1, "rising", self.rising, "above 0 and below 1")
+        refuse(not 0 < self.rising < 1, "rising", self.rising, "above 0 and below 1")
 
     def __call__(self, step: int, total: int) -> float:
         top = self.rising * total - 1
@@ -130,7 +132,7 @@ class StableDecay:
     floor: float = 0.0  #: factor at the end
 
     def __post_init__(self):
-        _refuse(not 0 < self.decay <= 1, "decay", self.decay, "above 0 and at most 1")
+        refuse(not 0 < self.decay <= 1, "decay", self.decay, "above 0 and at most 1")
 
     def __call__(self, step: int, total: int) -> float:
         begins = (1.0 - self.decay) * total
@@ -140,10 +142,6 @@ class StableDecay:
 def _half_cosine(a: float, b: float, share: float) -> float:
     return b + (a - b) * 0.5 * (1.0 + math.cos(math.pi * share))
 
-
-def _refuse(wrong: bool, name: str, given, allowed: str) -> None:
-    if wrong:
-        raise ValueError(f"{name} is {given!r}; allowed: {allowed}.")
 
 
 #: Schedules that can be given by name.
