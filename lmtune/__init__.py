@@ -24,6 +24,7 @@ _HOME = {
     "Config": "loop",
     "fit": "loop",
     "run": "loop",
+    "range_test": "lr_range",
     "evaluate": "evaluation",
     "generate": "generation",
     "History": "history",
