@@ -37,6 +37,13 @@ class History:
         """The last evaluation, or None if nothing was evaluated."""
         return self.evaluations[-1].result if self.evaluations else None
 
+    @property
+    def best(self) -> Evaluated | None:
+        """The evaluation with the least loss and its step, or None; with ``patience`` the model
+        has the weights of this one."""
+        finite = [e for e in self.evaluations if e.result.loss == e.result.loss]
+        return min(finite, key=lambda e: e.result.loss) if finite else None
+
     def table(self) -> pandas.DataFrame:
         """One row per update, with the validation loss where there is one."""
         import pandas

@@ -18,6 +18,7 @@ from lmtune.history import History
 from lmtune.losses import Loss, count_targets, next_token_loss, sum_and_count, without_additions
 from lmtune.schedules import SCHEDULES, Schedule
 from lmtune.settings import refuse
+from lmtune.stopping import EarlyStopping
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,18 @@ class Config:
     """Largest norm of the whole gradient; ``None`` for no clipping."""
     evaluate_every: int | None = None
     """Updates between evaluations; by default only before the first and after the last."""
+    patience: int | None = None
+    """Stop after so many evaluations without improvement, and restore the best weights; ``None``
+    for no early stopping.  Needs validation data and ``evaluate_every``."""
+    min_delta: float = 0.0
+    """What counts as an improvement for ``patience``, in nats per label."""
     seed: int = 0
     """Decides the order of the examples and, through torch's generator, dropout."""
 
     def __post_init__(self):
         refuse(self.steps is not None and self.epochs is not None, "steps and epochs",
                (self.steps, self.epochs), "only one of them")
-        for name in ("steps", "epochs", "evaluate_every"):
+        for name in ("steps", "epochs", "evaluate_every", "patience"):
             value = getattr(self, name)
             refuse(value is not None and not _whole(value, 1), name, value,
                    "a whole number of at least 1, or None")
@@ -64,6 +70,10 @@ class Config:
                "a finite number above 0; 1e-3 is a usual start for small models")
         refuse(not (_finite(self.weight_decay) and self.weight_decay >= 0), "weight_decay",
                self.weight_decay, "a finite number of at least 0")
+        refuse(not (_finite(self.min_delta) and self.min_delta >= 0), "min_delta", self.min_delta,
+               "a finite number of at least 0")
+        refuse(self.patience is not None and self.evaluate_every is None, "evaluate_every", None,
+               "with patience, a whole number of updates between evaluations")
         refuse(self.clip is not None and not (_finite(self.clip) and self.clip > 0), "clip",
                self.clip, "a finite number above 0, or None for no clipping")
         refuse(self.schedule not in tuple(SCHEDULES) and not callable(self.schedule),
@@ -115,10 +125,10 @@ def run(
     (smoothing, penalties, a teacher), so that runs can be compared.
 
     Raises ``FloatingPointError`` at the first loss or gradient that is not finite;
-    the weights are then those of the last good update.
+    the weights are then those of the last good update.  With ``config.patience`` the
+    weights at the end are those of the best evaluation.
     """
-    _refuse_unusable(model, train, config)
-    refuse_unreadable(model, validation or [])
+    _refuse_unusable(model, train, config, validation)
     torch.manual_seed(config.seed)
     device = next(model.parameters()).device
     optimizer = torch.optim.AdamW(parameter_groups(model, config.weight_decay),
@@ -129,12 +139,15 @@ def run(
         optimizer, lambda step: config.rate(step, total) / config.lr)
     look = partial(evaluate, model, validation, batch_size=config.batch_size,
                    loss=without_additions(loss), progress=False)
+    stopping = EarlyStopping(config.patience, config.min_delta) if config.patience else None
     flags = {module: module.training for module in model.modules()}
     began = time.perf_counter()
     try:
         for step, window in enumerate(updates(train, config)):
             if validation and _evaluation_due(step, config):
-                yield Evaluated(step, look())
+                yield (seen := Evaluated(step, look()))
+                if stopping and stopping.stops(step, seen.result.loss, model):
+                    break
             model.train()
             optimizer.zero_grad()  # here, so that no gradient from before the run enters it
 
@@ -156,8 +169,13 @@ def run(
             schedule.step()
             yield Step(step + 1, summed.item() / max(1, labels), labels, lr, norm.item(),
                        time.perf_counter() - began)
-        if validation:
-            yield Evaluated(total, look())
+        else:  # the run was not stopped early
+            if validation:
+                yield (seen := Evaluated(total, look()))
+                if stopping:
+                    stopping.stops(total, seen.result.loss, model)
+        if stopping:
+            stopping.restore(model)
     finally:
         for module, flag in flags.items():
             module.training = flag
@@ -229,16 +247,22 @@ def _evaluation_due(step: int, config: Config) -> bool:
     return step == 0 or (config.evaluate_every is not None and step % config.evaluate_every == 0)
 
 
-def _refuse_unusable(model: nn.Module, train: Sequence[Example], config: Config) -> None:
+def _refuse_unusable(
+    model: nn.Module, train: Sequence[Example], config: Config, validation: Sequence[Example] | None,
+) -> None:
     if len(train) == 0:
         raise ValueError("There are no training examples; were the texts empty?")
     refuse_unreadable(model, train)
+    refuse_unreadable(model, validation or [])
     if not any(count_targets(collate([e])) for e in train):
         raise ValueError("Every label of the training examples is ignored, so there is nothing to "
                          "learn; check the mask, and that texts have at least one token.")
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError("Every parameter of the model is frozen; set requires_grad on some.")
     total = config.total_steps(len(train))
+    if config.patience is not None and not validation:
+        raise ValueError(f"patience is {config.patience} and there are no validation data to wait for; "
+                         "give validation=..., or patience=None.")
     if config.warmup > total:
         raise ValueError(f"warmup is {config.warmup} updates and the whole run has {total}; "
                          f"allowed: at most {total}.")
