@@ -2,8 +2,8 @@
 
 An *example* is a dict of ``input_ids`` and ``labels`` (lists of token ids) and of
 ``characters``, the number of characters that its labels spell.  Labels stand at
-the position of their own token; the shift by one happens in
-:func:`lmtune.losses.next_token_loss` and nowhere else.
+the position of their own token; the shift by one is :func:`lmtune.losses.shifted`
+and happens nowhere else.
 """
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ def windows(
     """Cut documents into windows of at most ``context`` tokens for language modelling.
 
     Each document becomes: the token that starts a text, its tokens, the end-of-text
-    token (for GPT-2 the first and the last are the same).  A document longer than a window goes on in the next one, and each token is a
-    label exactly once.  A later window first repeats the last token of the one
-    before, or the last ``overlap`` tokens, as context without labels.
+    token (for GPT-2 the first and the last are the same).  A document longer than a
+    window goes on in the next one, and each token is a label exactly once.  A later
+    window first repeats the last token of the one before, or the last ``overlap``
+    tokens, as context without labels.
 
     ``context`` defaults to the tokenizer's ``model_max_length``.
     """

@@ -26,12 +26,7 @@ def next_token_loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch
     The model's own ``labels=`` path is never called, so the result does not depend
     on how a library version counts.
     """
-    inputs = {k: v for k, v in batch.items() if k != "labels"}
-    output = model(**inputs)
-    if not hasattr(output, "logits") or batch["labels"].dim() != 2:
-        raise TypeError("next_token_loss needs a language model and next-token labels; for a classifier "
-                        "give loss=lmtune.classification_loss.")
-    return token_cross_entropy(output.logits, batch["labels"])
+    return token_cross_entropy(_language_logits(model, batch), batch["labels"])
 
 
 def smoothed(epsilon: float) -> Loss:
@@ -42,8 +37,7 @@ def smoothed(epsilon: float) -> Loss:
     refuse(not 0 <= epsilon < 1, "epsilon", epsilon, "from 0 up to but not including 1")
 
     def loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        logits = model(**{k: v for k, v in batch.items() if k != "labels"}).logits
-        return token_cross_entropy(logits, batch["labels"], epsilon)
+        return token_cross_entropy(_language_logits(model, batch), batch["labels"], epsilon)
 
     loss.bare = next_token_loss
     return loss
@@ -78,10 +72,9 @@ def distilled(teacher: nn.Module, weight: float = 0.5, temperature: float = 2.0)
     refuse(not 0 < temperature < float("inf"), "temperature", temperature, "a finite number above 0")
 
     def loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        inputs = {k: v for k, v in batch.items() if k != "labels"}
-        logits = model(**inputs).logits
+        logits = _language_logits(model, batch)
         with torch.no_grad():
-            target = (_at_least_fp32(teacher(**inputs).logits) / temperature).log_softmax(-1)
+            target = (_at_least_fp32(_language_logits(teacher, batch)) / temperature).log_softmax(-1)
         total, count = token_cross_entropy(logits, batch["labels"])
         student = (_at_least_fp32(logits) / temperature).log_softmax(-1)
         divergence = F.kl_div(student, target, reduction="none", log_target=True).sum(-1)
@@ -142,8 +135,17 @@ def count_targets(batch: Batch) -> int:
     predicted; labels of shape (B,) are classes.
     """
     labels = batch["labels"]
-    targets = labels[:, 1:] if labels.dim() == 2 else labels
+    targets = shifted(labels) if labels.dim() == 2 else labels
     return int((targets != IGNORED).sum())
+
+
+def _language_logits(model: nn.Module, batch: Batch) -> torch.Tensor:
+    """Logits (B, T, V) of a language model; a classifier is refused."""
+    output = model(**{k: v for k, v in batch.items() if k != "labels"})
+    if not hasattr(output, "logits") or batch["labels"].dim() != 2:
+        raise TypeError("A next-token loss needs a language model and next-token labels; for a classifier "
+                        "give loss=lmtune.classification_loss.")
+    return output.logits
 
 
 def _at_least_fp32(logits: torch.Tensor) -> torch.Tensor:

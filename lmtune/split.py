@@ -40,7 +40,7 @@ def part_of(document: Document) -> str:
     return "validation" if bucket == 8 else "test" if bucket == 9 else "train"
 
 
-def split(documents: Iterable[Document], drop_near_duplicates: bool = True) -> Splits:
+def split(documents: Iterable[Document]) -> Splits:
     """Split documents into train, validation and test.
 
     A train document is dropped when it and one document of validation or test
@@ -49,8 +49,6 @@ def split(documents: Iterable[Document], drop_near_duplicates: bool = True) -> S
     parts = Splits([], [], [])
     for document in documents:
         getattr(parts, part_of(document)).append(document)
-    if not drop_near_duplicates:
-        return parts
     repeats = repeating([d.text for d in parts.train],
                         [d.text for d in parts.validation + parts.test])
     train = [d for d, again in zip(parts.train, repeats) if not again]

@@ -7,6 +7,7 @@ from lmtune.data import IGNORED, collate
 from lmtune.evaluation import evaluate
 from lmtune.loop import fit
 from lmtune.losses import distilled, next_token_loss, penalized, smoothed
+from lmtune.models import classifier
 from tests.conftest import ragged_examples, tiny_gpt2
 from tests.test_loop import largest_difference, sgd_step
 
@@ -90,3 +91,10 @@ def test_validation_measures_the_bare_loss(name):
     history = fit(tiny_gpt2(), examples, steps=1, loss=EXTRAS[name](), validation=examples)
     assert history.evaluations[0].result.loss == pytest.approx(evaluate(tiny_gpt2(), examples).loss, abs=1e-12)
     assert abs(history.losses[0] - history.evaluations[0].result.loss) > 1e-6
+
+
+@pytest.mark.parametrize("name", ["smoothing", "distillation"])
+def test_a_classifier_is_refused_with_a_remedy(name):
+    rows = [{"input_ids": [1, 2], "labels": 1, "characters": 1}]
+    with pytest.raises(TypeError, match="loss=lmtune.classification_loss"):
+        fit(classifier(tiny_gpt2(), 2), rows, steps=1, loss=EXTRAS[name]())

@@ -148,8 +148,8 @@ with torch.no_grad():
     logits = model(ids[None]).logits[0]
 by_hand = -logits.log_softmax(-1)[:-1].gather(1, ids[1:, None]).mean()
 
-assert math.isclose(by_hand.item(), lmtune.evaluate(model, [example]).loss, rel_tol=1e-5)
-print("the loss by hand equals lmtune.evaluate")
+claim("the loss by hand equals lmtune.evaluate to five digits",
+      math.isclose(by_hand.item(), lmtune.evaluate(model, [example]).loss, rel_tol=1e-5))
 
 # %% [markdown]
 # The position of each logit matters: the logits at position $t$ have read the tokens up to $t$ and
@@ -296,7 +296,7 @@ show(history.plot(), caption="Eighty updates on NetworkX's documentation.",
 
 # %%
 start, end = history.evaluations[0].result, history.final
-print(f"          loss  perplexity  bits/character")
+print("          loss  perplexity  bits/character")
 for name, result in (("before", start), ("after", end)):
     print(f"{name:8} {result.loss:5.2f}  {result.perplexity:10.1f}  "
           f"{result.bits_per_character:14.2f}")
@@ -401,13 +401,13 @@ show(fig, caption="Five seeds each, the same budget.",
 
 # %% tags=["nbval-ignore-output"]
 assert len(written) == len(moments) * len(prompts)
+names = ["G : ...", "Returns the shortest path ..."]
 
 
 def page(prompt, step):
     return written[step, prompts[names.index(prompt)]]
 
 
-names = ["G : ...", "Returns the shortest path ..."]
 explore(page, goal="find the first step at which the text is about graphs",
         prompt=names, step=moments)
 
@@ -475,8 +475,8 @@ claim("for a fair choice among 20 tokens, exp(2 ** loss) exceeds a thousand",
 # ### A new head on a model that has one
 #
 # *Found in teaching texts:* a class that takes a GPT-2 and gives it an `lm_head` of its own, a fresh
-# `nn.Linear`, although the model came with a trained one. The fresh layer knows nothing. If it is not trained (it was never given to the optimizer), all that the model knew is
-# lost on the way out.
+# `nn.Linear`, although the model came with a trained one. The fresh layer knows nothing. If it is not
+# trained (it was never given to the optimizer), all that the model knew is lost on the way out.
 
 # %%
 class WithNewHead(torch.nn.Module):
