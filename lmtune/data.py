@@ -121,24 +121,54 @@ def collate(examples: Sequence[Example], device: str | torch.device = "cpu") -> 
     ``attention_mask`` is 1 where a row has a token.  Padded positions get the label
     ``IGNORED`` because of where they are, never because of which token stands
     there: a real end of text keeps its label even if the padding uses the same id.
+
+    With packed examples (:func:`lmtune.pack`) the mask is bool of shape (batch, 1, longest,
+    longest), True where the first position may look at the second, and ``position_ids``
+    count from 0 in each document.
     """
     longest = max(len(e["input_ids"]) for e in examples)
-
-    def padded(rows: list[list[int]], filler: int) -> torch.Tensor:
-        full = [[*row, *[filler] * (longest - len(row))] for row in rows]
-        return torch.tensor(full, dtype=torch.long, device=device)
-
     ids = [e["input_ids"] for e in examples]
-    batch = {
-        "input_ids": padded(ids, 0),  # any id will do: no loss and no attention sees it
-        "attention_mask": padded([[1] * len(row) for row in ids], 0),
-    }
+    batch = {"input_ids": _padded(ids, longest, 0)}  # any id will do: no loss and no attention sees it
+    if any("documents" in e for e in examples):
+        batch |= _kept_apart(examples, longest)
+    else:
+        batch["attention_mask"] = _padded([[1] * len(row) for row in ids], longest, 0)
     labels = [e["labels"] for e in examples]
     if isinstance(labels[0], int):
-        batch["labels"] = torch.tensor(labels, dtype=torch.long, device=device)
+        batch["labels"] = torch.tensor(labels, dtype=torch.long)
     else:
-        batch["labels"] = padded(labels, IGNORED)
-    return batch
+        batch["labels"] = _padded(labels, longest, IGNORED)
+    if torch.device(device).type == "cuda":  # pinned, a copy need not be waited for
+        return {k: v.pin_memory().to(device, non_blocking=True) for k, v in batch.items()}
+    return {k: v.to(device) for k, v in batch.items()}
+
+
+def _padded(rows: list[list[int]], longest: int, filler: int) -> torch.Tensor:
+    return torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows], dtype=torch.long)
+
+
+def _kept_apart(examples: Sequence[Example], longest: int) -> Batch:
+    """Mask and positions of packed rows.  Padding is a document of its own, so that each position
+    has something to look at."""
+    positions, numbers = [], []
+    for example in examples:
+        lengths = example.get("documents", [len(example["input_ids"])])
+        lengths = [*lengths, longest - sum(lengths)]
+        positions.append([i for n in lengths for i in range(n)])
+        numbers.append([d for d, n in enumerate(lengths) for _ in range(n)])
+    number = torch.tensor(numbers)
+    same = number[:, None, :, None] == number[:, None, None, :]
+    return {"attention_mask": same & torch.ones(longest, longest, dtype=torch.bool).tril(),
+            "position_ids": torch.tensor(positions)}
+
+
+def count_labels(example: Example) -> int:
+    """How many labels of an example a loss counts: for a class one, for next-token labels all that
+    are not ignored but the first, which nothing predicts."""
+    labels = example["labels"]
+    if isinstance(labels, int):
+        return int(labels != IGNORED)
+    return len(labels) - 1 - labels[1:].count(IGNORED) if labels else 0
 
 
 def order(n: int, seed: int, epoch: int) -> list[int]:

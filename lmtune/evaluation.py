@@ -10,7 +10,10 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from lmtune.data import Example, collate, in_batches, refuse_unreadable
+from lmtune.distributed import add_up_numbers, rank_and_size
 from lmtune.losses import next_token_loss, sum_and_count
+from lmtune.precision import PRECISIONS, autocast
+from lmtune.settings import refuse
 
 
 class Evaluation(NamedTuple):
@@ -37,33 +40,37 @@ class Evaluation(NamedTuple):
 @torch.no_grad()
 def evaluate(
     model: nn.Module, data: Sequence[Example], *, batch_size: int = 16,
-    loss=next_token_loss, progress: bool = True,
+    loss=next_token_loss, precision: str = "auto", progress: bool = True,
 ) -> Evaluation:
     """Mean loss of ``model`` over all labels of ``data``, with dropout off.
 
     Sums and counts are added over the batches and divided once, so a batch with few
     labels does not weigh as much as a full one.  Each module gets its own training
-    flag back.
+    flag back.  Under ``torchrun`` each process takes some of the examples, each once.
 
     Raises ``ValueError`` where there is no label to count.
     """
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"batch_size is {batch_size!r}; allowed: a whole number of at least 1.")
+    refuse(precision not in PRECISIONS, "precision", precision, f"one of {', '.join(map(repr, PRECISIONS))}")
     device = next(model.parameters()).device
+    rank, processes = rank_and_size()
     # Examples of like length share a batch: less padding, the same sums.
     examples = sorted(data, key=lambda e: len(e["input_ids"]))
     refuse_unreadable(model, examples)
     total, count = 0.0, 0
     with evaluating(model):
-        batches = list(in_batches(examples, batch_size))
+        batches = list(in_batches(examples[rank::processes], batch_size))
         for batch in tqdm(batches, desc="evaluate", unit="batch", leave=False, delay=1.0,
                           disable=not progress):
-            batch_sum, batch_count = sum_and_count(loss, model, collate(batch, device))
+            with autocast(precision, device):
+                batch_sum, batch_count = sum_and_count(loss, model, collate(batch, device))
             total += float(batch_sum)
             count += int(batch_count)
+    total, count = add_up_numbers(total, count, device=device)
     if count == 0:
         raise ValueError("There is no label to evaluate: the data are empty, or every label is ignored.")
-    return Evaluation(total / count, count, sum(e["characters"] for e in examples))
+    return Evaluation(total / count, int(count), sum(e["characters"] for e in examples))
 
 
 @contextmanager

@@ -8,24 +8,39 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from lmtune.evaluation import Evaluation
-    from lmtune.loop import Evaluated, Step
+    from lmtune.events import Evaluated, Step
 
 
 class History:
     """The events of a run, in order.
 
-    ``steps`` holds a :class:`~lmtune.loop.Step` for each update and
-    ``evaluations`` an :class:`~lmtune.loop.Evaluated` for each look at the
+    ``steps`` holds a :class:`~lmtune.events.Step` for each update and
+    ``evaluations`` an :class:`~lmtune.events.Evaluated` for each look at the
     validation data.
     """
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self.evaluations: list[Evaluated] = []
+        #: Whether Ctrl-C ended the run before its time.
+        self.interrupted = False
 
     def add(self, event: Step | Evaluated) -> None:
         """Append an event of :func:`lmtune.run`."""
         (self.evaluations if hasattr(event, "result") else self.steps).append(event)
+
+    def state_dict(self) -> dict:
+        """The events as plain data."""
+        return {"steps": [tuple(s) for s in self.steps],
+                "evaluations": [(e.step, tuple(e.result)) for e in self.evaluations]}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Replace the events by those of :meth:`state_dict`."""
+        from lmtune.evaluation import Evaluation
+        from lmtune.events import Evaluated, Step
+
+        self.steps = [Step(*values) for values in state["steps"]]
+        self.evaluations = [Evaluated(step, Evaluation(*values)) for step, values in state["evaluations"]]
 
     @property
     def losses(self) -> list[float]:
@@ -44,11 +59,22 @@ class History:
         finite = [e for e in self.evaluations if e.result.loss == e.result.loss]
         return min(finite, key=lambda e: e.result.loss) if finite else None
 
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Tokens trained on per second, padding not counted, evaluations included; None before two
+        updates, because the first one also pays for what is set up once."""
+        if len(self.steps) < 2:
+            return None
+        first, last = self.steps[0], self.steps[-1]
+        return sum(s.tokens for s in self.steps[1:]) / max(1e-9, last.seconds - first.seconds)
+
     def table(self) -> pandas.DataFrame:
         """One row per update, with the validation loss where there is one."""
         import pandas
 
-        table = pandas.DataFrame(self.steps, columns=["step", "loss", "labels", "lr", "norm", "seconds"])
+        from lmtune.events import Step
+
+        table = pandas.DataFrame(self.steps, columns=list(Step._fields))
         measured = {e.step: e.result.loss for e in self.evaluations}
         table["validation_loss"] = table["step"].map(measured)
         return table.set_index("step")

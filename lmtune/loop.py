@@ -1,292 +1,240 @@
-"""The training loop.  Read :func:`run` from top to bottom: that is the order of events."""
+"""The training loop.  Read :func:`run` from top to bottom: that is the order of events.
+
+A run is a sequence of *updates* of the weights.  Everything that an update needs (its
+examples, its learning rate, its random numbers) is a function of its number and the seed,
+so a run can stop after any update and go on later as if nothing had happened.
+
+The parts, each understandable alone: settings (:mod:`lmtune.config`), losses as sums and
+counts (:mod:`lmtune.losses`), rates (:mod:`lmtune.schedules`), the optimizer
+(:mod:`lmtune.optimizers`), number formats (:mod:`lmtune.precision`), several processes
+(:mod:`lmtune.distributed`), what a checkpoint holds (:mod:`lmtune.state`).
+"""
 from __future__ import annotations
 
 import math
-import numbers
 import time
-from dataclasses import dataclass
-from functools import partial
-from typing import Iterator, NamedTuple, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 
-from lmtune.data import Example, collate, in_batches, order, refuse_unreadable
-from lmtune.evaluation import Evaluation, evaluate
+from lmtune.averaging import Average
+from lmtune.config import Config
+from lmtune.data import Example, collate, count_labels, in_batches, order
+from lmtune.distributed import add_up, rank_and_size, same_start
+from lmtune.evaluation import evaluate
+from lmtune.events import Evaluated, Step
 from lmtune.history import History
-from lmtune.losses import Loss, count_targets, next_token_loss, sum_and_count, without_additions
-from lmtune.schedules import SCHEDULES, Schedule
-from lmtune.settings import refuse
+from lmtune.interrupt import asked_to_stop
+from lmtune.losses import Loss, next_token_loss, sum_and_count, without_additions
+from lmtune.modes import seed_update, training
+from lmtune.optimizers import adamw, set_rate, step_scaled, step_unless
+from lmtune.precision import autocast, resolve
+from lmtune.progress import Bar
+from lmtune.refusals import refuse_broken, refuse_no_list, refuse_unusable
+from lmtune.schedules import Plateau
+from lmtune.state import Folder, State, fingerprint
 from lmtune.stopping import EarlyStopping
-
-
-@dataclass(frozen=True)
-class Config:
-    """What a training run needs to know.  A wrong value is refused on construction."""
-
-    steps: int | None = None
-    """Updates of the weights.  Give this or ``epochs``; with neither, one epoch."""
-    epochs: int | None = None
-    """Passes over the training examples."""
-    batch_size: int = 8
-    """Examples in one micro-batch: what must fit into memory at once."""
-    accumulate: int = 1
-    """Micro-batches in one update."""
-    lr: float = 1e-3
-    """Peak learning rate of AdamW (Loshchilov and Hutter 2019)."""
-    schedule: str | Schedule = "linear"
-    """The rate after the warm-up: a name or an object of :mod:`lmtune.schedules`, or a function
-    ``(step, total) -> factor`` of your own."""
-    warmup: int = 0
-    """Updates over which the rate rises; the first update has ``lr / warmup``, not zero."""
-    weight_decay: float = 0.0
-    """Decoupled weight decay of matrices and embeddings; vectors (biases, norms) have none."""
-    betas: tuple[float, float] = (0.9, 0.95)
-    """AdamW's decay rates of the first and second moment."""
-    clip: float | None = 1.0
-    """Largest norm of the whole gradient; ``None`` for no clipping."""
-    evaluate_every: int | None = None
-    """Updates between evaluations; by default only before the first and after the last."""
-    patience: int | None = None
-    """Stop after so many evaluations without improvement, and restore the best weights; ``None``
-    for no early stopping.  Needs validation data and ``evaluate_every``."""
-    min_delta: float = 0.0
-    """What counts as an improvement for ``patience``, in nats per label."""
-    seed: int = 0
-    """Decides the order of the examples and, through torch's generator, dropout."""
-
-    def __post_init__(self):
-        refuse(self.steps is not None and self.epochs is not None, "steps and epochs",
-               (self.steps, self.epochs), "only one of them")
-        for name in ("steps", "epochs", "evaluate_every", "patience"):
-            value = getattr(self, name)
-            refuse(value is not None and not _whole(value, 1), name, value,
-                   "a whole number of at least 1, or None")
-        for name, least in (("batch_size", 1), ("accumulate", 1), ("warmup", 0), ("seed", 0)):
-            value = getattr(self, name)
-            refuse(not _whole(value, least), name, value, f"a whole number of at least {least}")
-        refuse(not (_finite(self.lr) and self.lr > 0), "lr", self.lr,
-               "a finite number above 0; 1e-3 is a usual start for small models")
-        refuse(not (_finite(self.weight_decay) and self.weight_decay >= 0), "weight_decay",
-               self.weight_decay, "a finite number of at least 0")
-        refuse(not (_finite(self.min_delta) and self.min_delta >= 0), "min_delta", self.min_delta,
-               "a finite number of at least 0")
-        refuse(self.patience is not None and self.evaluate_every is None, "evaluate_every", None,
-               "with patience, a whole number of updates between evaluations")
-        refuse(self.clip is not None and not (_finite(self.clip) and self.clip > 0), "clip",
-               self.clip, "a finite number above 0, or None for no clipping")
-        refuse(self.schedule not in tuple(SCHEDULES) and not callable(self.schedule),
-               "schedule", self.schedule, f"one of {', '.join(map(repr, SCHEDULES))}, or a "
-               "schedule of lmtune.schedules such as Cyclic(half_cycle=20)")
-        two = isinstance(self.betas, (tuple, list)) and len(self.betas) == 2
-        refuse(not (two and all(_finite(b) and 0 <= b < 1 for b in self.betas)),
-               "betas", self.betas, "two numbers from 0 up to but not including 1")
-
-    def total_steps(self, examples: int) -> int:
-        """Updates of a whole run: per epoch, ceil(micro-batches / accumulate)."""
-        per_epoch = math.ceil(math.ceil(examples / self.batch_size) / self.accumulate)
-        return self.steps if self.steps is not None else (self.epochs or 1) * per_epoch
-
-    def rate(self, step: int, total: int) -> float:
-        """The learning rate of update ``step`` (from 0) in a run of ``total`` updates."""
-        if step < self.warmup:
-            return self.lr * (step + 1) / self.warmup
-        factor = SCHEDULES[self.schedule] if isinstance(self.schedule, str) else self.schedule
-        return self.lr * factor(step - self.warmup, max(1, total - self.warmup))
-
-
-class Step(NamedTuple):
-    """One update of the weights."""
-
-    step: int  #: how many updates have been made, this one included
-    loss: float  #: mean loss in nats over all labels of the update
-    labels: int  #: how many labels that were
-    lr: float  #: the rate that this update used
-    norm: float  #: norm of the gradient before clipping
-    seconds: float  #: since the run began
-
-
-class Evaluated(NamedTuple):
-    """One look at the validation data."""
-
-    step: int  #: how many updates had been made
-    result: Evaluation
-
-
-def run(
-    model: nn.Module, train: Sequence[Example], config: Config,
-    validation: Sequence[Example] | None = None, loss: Loss = next_token_loss,
-) -> Iterator[Step | Evaluated]:
-    """Train ``model`` in place and yield an event after each update and evaluation.
-
-    Between two events the caller may do anything: print, plot, generate text, stop.
-    Validation measures the loss without what :mod:`lmtune.losses` added for training
-    (smoothing, penalties, a teacher), so that runs can be compared.
-
-    Raises ``FloatingPointError`` at the first loss or gradient that is not finite;
-    the weights are then those of the last good update.  With ``config.patience`` the
-    weights at the end are those of the best evaluation.
-    """
-    _refuse_unusable(model, train, config, validation)
-    torch.manual_seed(config.seed)
-    device = next(model.parameters()).device
-    optimizer = torch.optim.AdamW(parameter_groups(model, config.weight_decay),
-                                  lr=config.lr, betas=config.betas)
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    total = config.total_steps(len(train))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: config.rate(step, total) / config.lr)
-    look = partial(evaluate, model, validation, batch_size=config.batch_size,
-                   loss=without_additions(loss), progress=False)
-    stopping = EarlyStopping(config.patience, config.min_delta) if config.patience else None
-    flags = {module: module.training for module in model.modules()}
-    began = time.perf_counter()
-    try:
-        for step, window in enumerate(updates(train, config)):
-            if validation and _evaluation_due(step, config):
-                yield (seen := Evaluated(step, look()))
-                if stopping and stopping.stops(step, seen.result.loss, model):
-                    break
-            model.train()
-            optimizer.zero_grad()  # here, so that no gradient from before the run enters it
-
-            # All micro-batches of the update first: the loss of each is divided by the
-            # labels of all, so how they are cut changes nothing.
-            batches = [collate(examples, device) for examples in window]
-            labels = sum(count_targets(batch) for batch in batches)
-            summed = counted = 0
-            for batch in batches:
-                batch_sum, batch_count = sum_and_count(loss, model, batch)
-                (batch_sum / max(1, labels)).backward()
-                summed, counted = summed + batch_sum.detach(), counted + batch_count
-            _refuse_other_count(counted, labels)
-
-            norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip or math.inf)
-            _refuse_not_finite(step, summed, norm)
-            lr = schedule.get_last_lr()[0]
-            optimizer.step()
-            schedule.step()
-            yield Step(step + 1, summed.item() / max(1, labels), labels, lr, norm.item(),
-                       time.perf_counter() - began)
-        else:  # the run was not stopped early
-            if validation:
-                yield (seen := Evaluated(total, look()))
-                if stopping:
-                    stopping.stops(total, seen.result.loss, model)
-        if stopping:
-            stopping.restore(model)
-    finally:
-        for module, flag in flags.items():
-            module.training = flag
 
 
 def fit(
     model: nn.Module, train: Sequence[Example], config: Config | None = None, *,
     validation: Sequence[Example] | None = None, loss: Loss = next_token_loss,
-    progress: bool = True, **settings,
+    folder: str | Path | None = None, resume: bool = False, progress: bool = True, **settings,
 ) -> History:
     """Train ``model`` in place and return the :class:`~lmtune.history.History` of the run.
 
     ``train`` and ``validation`` are examples made by :func:`lmtune.windows`,
-    :func:`lmtune.pairs` or :func:`lmtune.labelled`.  Settings are the fields of
-    :class:`Config`, given as one ``config`` or by name: ``fit(model, train, steps=80)``.
+    :func:`lmtune.pairs`, :func:`lmtune.labelled` or :func:`lmtune.pack`.  Settings are the
+    fields of :class:`Config`, given as one ``config`` or by name: ``fit(model, train, steps=80)``.
+
+    With a ``folder`` the run writes checkpoints there, and ``resume=True`` goes on from the
+    newest: the weights at the end are bit for bit those of a run that never stopped.  The first
+    Ctrl-C ends the run after the update at hand and saves; the second raises at once.
     """
+    config = _as_config(config, settings)
+    history = History()
+    rank, processes = rank_and_size()
+    refuse_no_list(train)
+    # Of several processes each would stop at another update; torchrun ends them all instead.
+    with asked_to_stop() if processes == 1 else nullcontext(lambda: False) as stop:
+        with Bar(model, config.total_steps(len(train), processes), shown=progress and rank == 0) as bar:
+            for event in run(model, train, config, validation, loss, folder=folder, resume=resume,
+                             history=history, stop=stop):
+                bar.show(event)
+    return history
+
+
+def run(
+    model: nn.Module, train: Sequence[Example], config: Config,
+    validation: Sequence[Example] | None = None, loss: Loss = next_token_loss, *,
+    folder: str | Path | None = None, resume: bool = False, history: History | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Step | Evaluated]:
+    """Train ``model`` in place and yield an event after each update and evaluation.
+
+    Between two events the caller may do anything: print, plot, sample text, stop.  On a GPU the
+    events of ``log_every`` updates come together, because reading each one would wait for it.
+    Validation measures the loss without what :mod:`lmtune.losses` added for training
+    (smoothing, penalties, a teacher), so that runs can be compared.  ``history`` gets every
+    event, those before a resume as well; where ``stop()`` is true the run saves and ends.
+
+    Raises ``FloatingPointError`` at the first loss or gradient that is not finite; the weights
+    are then those of the last good update.  With ``config.patience`` the weights at the end are
+    those of the best evaluation, with ``config.ema`` those of the average.
+    """
+    refuse_unusable(model, train, config, validation, folder, resume)
+    rank, processes = rank_and_size()
+    device = next(model.parameters()).device
+    precision = resolve(config.precision, device)
+    total = config.total_steps(len(train), processes)
+    log_every = config.log_every or (1 if device.type == "cpu" else 10)
+    same_start(model)
+    optimizer = (config.optimizer or adamw)(model, config)
+    trained = [p for group in optimizer.param_groups for p in group["params"]]
+    state = State(
+        model, optimizer, torch.amp.GradScaler(device.type, config.loss_scale, enabled=precision == "fp16"),
+        history if history is not None else History(),
+        Average(model, config.ema) if config.ema is not None else None,
+        EarlyStopping(config.patience, config.min_delta) if config.patience else None)
+    saved = None
+    if folder is not None:
+        about = {"settings": config.described(), "training data": fingerprint(train),
+                 "validation data": fingerprint(validation or []), "processes": processes}
+        saved = Folder(folder, about, writes=rank == 0)
+        saved.begin(state, resume)
+    clock = time.perf_counter() - (state.history.steps[-1].seconds if state.history.steps else 0.0)
+    broken = torch.zeros((), dtype=torch.bool, device=device)  # once set, no update changes the weights
+    pending: list[tuple] = []
+
+    with training(model, config):
+        for step, window in updates(train, config, processes, start=state.step):
+            if validation and (step == 0 or _due(config.evaluate_every, step)):
+                event, enough = _look(state, validation, loss, config, precision)
+                yield event
+                if enough:
+                    break
+            if not model.training:  # whatever the caller did between two events
+                model.train()
+            seed_update(config.seed, step, rank, device)
+            lr = config.rate(state.made, total) * _slowed(config, state.history)
+            set_rate(optimizer, lr / config.lr)
+            optimizer.zero_grad()  # here, so that no gradient from before the run enters it
+
+            # The labels of the whole update are counted first, and each loss is divided by that
+            # number: how the update is cut into micro-batches and processes changes nothing.
+            labels = sum(count_labels(e) for examples in window for e in examples)
+            tokens = sum(len(e["input_ids"]) for examples in window for e in examples)
+            summed = counted = torch.zeros((), device=device)
+            for examples in window[rank::processes]:
+                batch = collate(examples, device)
+                with autocast(precision, device):
+                    batch_sum, batch_count = sum_and_count(loss, model, batch)
+                state.scaler.scale(batch_sum / max(1, labels)).backward()
+                summed, counted = summed + batch_sum.detach(), counted + batch_count
+            summed, counted = add_up(trained, summed, counted)  # over processes; alone it does nothing
+
+            state.scaler.unscale_(optimizer)  # before clipping: the limit is meant for the true gradient
+            norm = torch.nn.utils.clip_grad_norm_(trained, config.clip or math.inf)
+            readings = torch.stack([summed, norm.to(summed), counted.to(summed)])
+            skipped = False
+            if precision == "fp16":
+                broken |= ~readings[0].isfinite() | (readings[2] != labels)
+                skipped = bool(broken) or not step_scaled(state.scaler, optimizer)
+            else:
+                broken |= ~readings.isfinite().all() | (readings[2] != labels)
+                step_unless(broken, optimizer)
+            if not skipped:  # a skipped update moves neither the schedule nor the average
+                state.made += 1
+                if state.average:
+                    state.average.update()
+            state.step = step + 1
+            pending.append((step + 1, labels, tokens, lr, skipped, time.perf_counter() - clock, readings))
+
+            ending = stop() or state.step == total
+            saving = saved and (ending or _due(config.save_every, state.step))
+            looking = validation and _due(config.evaluate_every, state.step)
+            if ending or saving or looking or len(pending) >= log_every:
+                events = _drained(pending)
+                state.history.steps.extend(events)
+                if saving:
+                    saved.save(state)
+                yield from events
+            if ending and state.step < total:
+                state.history.interrupted = True
+                break
+        else:  # neither early stopping nor Ctrl-C ended the run
+            if validation:
+                yield _look(state, validation, loss, config, precision)[0]
+    if state.stopping:
+        state.stopping.restore(model)
+    elif state.average:
+        state.average.apply()
+
+
+def updates(
+    train: Sequence[Example], config: Config, processes: int = 1, start: int = 0,
+) -> Iterator[tuple[int, list[Sequence[Example]]]]:
+    """Yield each update's number, from ``start``, and its micro-batches for all processes.
+
+    Each epoch has its own order.  An update never reaches into the next epoch, so
+    the last one of an epoch may be smaller; nothing is dropped or carried over.
+    """
+    per_epoch = config.steps_per_epoch(len(train), processes)
+    total = config.total_steps(len(train), processes)
+    for epoch in range(start // per_epoch, math.ceil(total / per_epoch)):
+        shuffled = [train[i] for i in order(len(train), config.seed, epoch)]
+        micro_batches = list(in_batches(shuffled, config.batch_size))
+        for i, window in enumerate(in_batches(micro_batches, config.accumulate * processes)):
+            if start <= epoch * per_epoch + i < total:
+                yield epoch * per_epoch + i, window
+
+
+def _as_config(config: Config | None, settings: dict) -> Config:
     if config is not None and settings:
         raise ValueError(f"config was given together with {', '.join(sorted(settings))}; "
                          "put every setting into one of them.")
     if config is not None and not isinstance(config, Config):
         raise TypeError(f"config is a {type(config).__name__}; give a lmtune.Config, or settings by "
                         "name (validation data are given as validation=...).")
-    if config is None:
-        unknown = sorted(set(settings) - set(Config.__dataclass_fields__))
-        if unknown:
-            raise ValueError(f"fit knows no setting {', '.join(unknown)}; it knows: "
-                             f"{', '.join(Config.__dataclass_fields__)}.")
-        config = Config(**settings)
-    history = History()
-    with tqdm(total=config.total_steps(len(train)), desc="fit", unit="step", leave=False,
-              disable=not progress) as bar:
-        for event in run(model, train, config, validation, loss):
-            history.add(event)
-            if isinstance(event, Step):
-                bar.update()
-                bar.set_postfix(loss=f"{event.loss:.3f}", refresh=False)
-    return history
+    unknown = sorted(set(settings) - set(Config.__dataclass_fields__))
+    if unknown:
+        raise ValueError(f"fit knows no setting {', '.join(unknown)}; it knows: "
+                         f"{', '.join(Config.__dataclass_fields__)}.")
+    return config if config is not None else Config(**settings)
 
 
-def updates(train: Sequence[Example], config: Config) -> Iterator[list[Sequence[Example]]]:
-    """Yield, for each update of the run, its micro-batches.
-
-    Each epoch has its own order.  An update never reaches into the next epoch, so
-    the last one of an epoch may be smaller; nothing is dropped or carried over.
-    """
-    left = config.total_steps(len(train))
-    epoch = 0
-    while left > 0:
-        shuffled = [train[i] for i in order(len(train), config.seed, epoch)]
-        micro_batches = list(in_batches(shuffled, config.batch_size))
-        for window in in_batches(micro_batches, config.accumulate):
-            if left == 0:
-                return
-            yield window
-            left -= 1
-        epoch += 1
+def _due(every: int | None, step: int) -> bool:
+    return every is not None and step > 0 and step % every == 0
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Trainable parameters, each once: matrices with weight decay, vectors without."""
-    trainable = [p for p in model.parameters() if p.requires_grad]  # tied weights come once
-    return [
-        {"params": [p for p in trainable if p.dim() >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in trainable if p.dim() < 2], "weight_decay": 0.0},
-    ]
+def _slowed(config: Config, history: History) -> float:
+    """What a plateau schedule has made of the rate; it changes after an evaluation only."""
+    if not isinstance(config.schedule, Plateau):
+        return 1.0
+    return config.schedule.after([e.result.loss for e in history.evaluations])
 
 
-def _evaluation_due(step: int, config: Config) -> bool:
-    return step == 0 or (config.evaluate_every is not None and step % config.evaluate_every == 0)
+def _look(
+    state: State, validation: Sequence[Example], loss: Loss, config: Config, precision: str,
+) -> tuple[Evaluated, bool]:
+    """Evaluate the weights that the run would give back, and say whether it is time to stop."""
+    with state.average.swapped_in() if state.average else nullcontext():
+        result = evaluate(state.model, validation, batch_size=config.batch_size,
+                          loss=without_additions(loss), precision=precision, progress=False)
+        enough = state.stopping is not None and state.stopping.stops(state.step, result.loss, state.model)
+    state.history.evaluations.append(Evaluated(state.step, result))
+    return state.history.evaluations[-1], enough
 
 
-def _refuse_unusable(
-    model: nn.Module, train: Sequence[Example], config: Config, validation: Sequence[Example] | None,
-) -> None:
-    if len(train) == 0:
-        raise ValueError("There are no training examples; were the texts empty?")
-    refuse_unreadable(model, train)
-    refuse_unreadable(model, validation or [])
-    if not any(count_targets(collate([e])) for e in train):
-        raise ValueError("Every label of the training examples is ignored, so there is nothing to "
-                         "learn; check the mask, and that texts have at least one token.")
-    if not any(p.requires_grad for p in model.parameters()):
-        raise ValueError("Every parameter of the model is frozen; set requires_grad on some.")
-    total = config.total_steps(len(train))
-    if config.patience is not None and not validation:
-        raise ValueError(f"patience is {config.patience} and there are no validation data to wait for; "
-                         "give validation=..., or patience=None.")
-    if config.warmup > total:
-        raise ValueError(f"warmup is {config.warmup} updates and the whole run has {total}; "
-                         f"allowed: at most {total}.")
-
-
-def _refuse_other_count(counted: torch.Tensor | int, labels: int) -> None:
-    if int(counted) != labels:
-        raise ValueError(
-            f"The loss counted {int(counted)} labels where the batches have {labels}. A loss returns "
-            "(sum, count) with the number of labels that are not ignored as count; scale the sum instead.")
-
-
-def _refuse_not_finite(step: int, summed: torch.Tensor, norm: torch.Tensor) -> None:
-    """Checked before the optimizer steps, so that the weights stay as they were."""
-    if not (math.isfinite(summed.item()) and math.isfinite(norm.item())):
-        raise FloatingPointError(
-            f"The update number {step + 1} has loss {summed.item()} (sum) and gradient norm "
-            f"{norm.item()}; the weights are those before it. Usual causes: a learning rate that is "
-            "too high, no warm-up, or a loss of your own that divides by zero.")
-
-
-def _whole(value, least: int) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= least
-
-
-def _finite(value) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+def _drained(pending: list[tuple]) -> list[Step]:
+    """Read what lies on the device, in one transfer, and empty the list."""
+    values = torch.stack([readings for *_, readings in pending]).tolist()
+    events = []
+    for (step, labels, tokens, lr, skipped, seconds, _), (summed, norm, counted) in zip(pending, values):
+        refuse_broken(step, labels, summed, norm, counted, skipped)
+        events.append(Step(step, summed / max(1, labels), labels, tokens, lr, norm, skipped, seconds))
+    pending.clear()
+    return events

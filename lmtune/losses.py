@@ -128,24 +128,23 @@ def sum_and_count(loss, model: nn.Module, batch: Batch) -> tuple[torch.Tensor, t
     return result
 
 
-def count_targets(batch: Batch) -> int:
-    """How many labels of a batch any loss counts, known before the model runs.
-
-    Labels of shape (B, T) are next-token labels, of which the first column is never
-    predicted; labels of shape (B,) are classes.
-    """
-    labels = batch["labels"]
-    targets = shifted(labels) if labels.dim() == 2 else labels
-    return int((targets != IGNORED).sum())
-
-
 def _language_logits(model: nn.Module, batch: Batch) -> torch.Tensor:
     """Logits (B, T, V) of a language model; a classifier is refused."""
-    output = model(**{k: v for k, v in batch.items() if k != "labels"})
+    inputs = {k: v for k, v in batch.items() if k != "labels"}
+    if inputs["attention_mask"].dim() == 4:  # packed rows: see lmtune.data.collate
+        inputs["attention_mask"] = _additive(inputs["attention_mask"], next(model.parameters()).dtype)
+        inputs["use_cache"] = False
+    output = model(**inputs)
     if not hasattr(output, "logits") or batch["labels"].dim() != 2:
         raise TypeError("A next-token loss needs a language model and next-token labels; for a classifier "
                         "give loss=lmtune.classification_loss.")
     return output.logits
+
+
+def _additive(allowed: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """The mask as a number that is added to attention's scores: the form every kind of attention takes."""
+    zeros = torch.zeros((), dtype=dtype, device=allowed.device)
+    return zeros.masked_fill(~allowed, torch.finfo(dtype).min)
 
 
 def _at_least_fp32(logits: torch.Tensor) -> torch.Tensor:

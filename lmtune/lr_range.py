@@ -15,8 +15,9 @@ import torch
 from tqdm.auto import tqdm
 
 from lmtune.data import Example
-from lmtune.loop import Config, Loss, run
-from lmtune.losses import next_token_loss
+from lmtune.config import Config
+from lmtune.loop import run
+from lmtune.losses import Loss, next_token_loss
 from lmtune.settings import refuse
 
 if TYPE_CHECKING:

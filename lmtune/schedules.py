@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Callable
+from typing import Callable, Sequence
 
 from lmtune.settings import refuse
 
@@ -139,9 +139,42 @@ class StableDecay:
         return 1.0 + (self.floor - 1.0) * max(0.0, step - begins) / (total - begins)
 
 
+@dataclass(frozen=True)
+class Plateau:
+    """The peak rate, multiplied by ``factor`` whenever validation stops improving.
+
+    As ``ReduceLROnPlateau``: after more than ``patience`` evaluations without a loss more than
+    ``min_delta`` nats below the best.  It depends on the validation losses so far and on nothing
+    else, so it too needs no state of its own; :func:`lmtune.run` asks after each evaluation.
+    """
+
+    factor: float = 0.5
+    patience: int = 2
+    min_delta: float = 0.0
+
+    def __post_init__(self):
+        refuse(not 0 < self.factor < 1, "factor", self.factor, "above 0 and below 1")
+        refuse(self.patience < 0, "patience", self.patience, "at least 0 evaluations")
+        refuse(not self.min_delta >= 0, "min_delta", self.min_delta, "at least 0")
+
+    def __call__(self, step: int, total: int) -> float:
+        return 1.0
+
+    def after(self, losses: Sequence[float]) -> float:
+        """The factor once these validation losses have been seen, oldest first."""
+        best, waited, reductions = math.inf, 0, 0
+        for loss in losses:
+            if loss < best - self.min_delta:
+                best, waited = loss, 0
+            else:
+                waited += 1
+            if waited > self.patience:
+                waited, reductions = 0, reductions + 1
+        return self.factor**reductions
+
+
 def _half_cosine(a: float, b: float, share: float) -> float:
     return b + (a - b) * 0.5 * (1.0 + math.cos(math.pi * share))
-
 
 
 #: Schedules that can be given by name.

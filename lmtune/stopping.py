@@ -6,6 +6,8 @@ import math
 import torch
 from torch import nn
 
+from lmtune.weights import restore, snapshot
+
 
 class EarlyStopping:
     """The memory of one run: its best evaluation, and how long nothing has improved.
@@ -27,7 +29,7 @@ class EarlyStopping:
         """Take note of an evaluation; is it time to stop?"""
         if loss < self.best_loss:
             self.best_loss, self.best_step = loss, step
-            self._weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
+            self._weights = snapshot(model)
         if loss < self.reference - self.min_delta:
             self.reference, self.waited = loss, 0
         else:
@@ -37,4 +39,13 @@ class EarlyStopping:
     def restore(self, model: nn.Module) -> None:
         """Give the model its best weights; without any finite evaluation it keeps its own."""
         if self._weights:
-            model.load_state_dict(self._weights)
+            restore(model, self._weights)
+
+    def state_dict(self) -> dict:
+        return {"waited": self.waited, "reference": self.reference, "best_loss": self.best_loss,
+                "best_step": self.best_step, "weights": self._weights}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.waited, self.reference = state["waited"], state["reference"]
+        self.best_loss, self.best_step = state["best_loss"], state["best_step"]
+        self._weights = state["weights"]

@@ -35,6 +35,38 @@ def ragged_examples(lengths, vocab: int = 50, seed: int = 0) -> list[dict]:
     return [{"input_ids": row, "labels": list(row), "characters": 3 * len(row)} for row in rows]
 
 
+def true_gradients(model, examples):
+    """Autograd of (sum of token cross-entropies) / N, one row at a time and unpadded."""
+    model.zero_grad()
+    losses = []
+    for e in examples:
+        logits = model(input_ids=torch.tensor([e["input_ids"]])).logits[0]
+        targets = torch.tensor(e["labels"])
+        losses += [torch.nn.functional.cross_entropy(logits[t], targets[t + 1])
+                   for t in range(len(targets) - 1) if targets[t + 1] != -100]
+    (torch.stack(losses).sum() / len(losses)).backward()
+    return {n: p.grad.clone() for n, p in model.named_parameters()}
+
+
+def sgd(model, config):
+    """Plain SGD, under which weights move by rate times gradient."""
+    return torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=config.lr)
+
+
+def sgd_step(model, examples, **settings):
+    """What a `fit` with plain SGD of rate 1 takes off each weight: the gradient."""
+    from lmtune.loop import fit
+
+    before = {n: p.detach().clone() for n, p in model.named_parameters()}
+    settings = {"lr": 1.0, "schedule": "constant", "clip": None, "optimizer": sgd, **settings}
+    fit(model, examples, **settings)
+    return {n: before[n] - p.detach() for n, p in model.named_parameters()}
+
+
+def largest_difference(a, b):
+    return max((a[n] - b[n]).abs().max().item() for n in a)
+
+
 @pytest.fixture(params=["gpt2", "llama"])
 def tiny_model(request):
     return {"gpt2": tiny_gpt2, "llama": tiny_llama}[request.param]()

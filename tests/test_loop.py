@@ -8,59 +8,35 @@ import torch.nn.functional as F
 import lmtune
 from lmtune.data import IGNORED, collate
 from lmtune.evaluation import evaluate
-from lmtune.loop import Config, Evaluated, Step, fit, run, updates
+from lmtune.events import Evaluated, Step
+from lmtune.loop import Config, fit, run, updates
 from lmtune.losses import next_token_loss
-from tests.conftest import ragged_examples, tiny_gpt2, tiny_llama
+from tests.conftest import (largest_difference, ragged_examples, sgd_step, tiny_gpt2, tiny_llama,
+                            true_gradients)
 
 BUILDERS = {"gpt2": tiny_gpt2, "llama": tiny_llama}
 
 
-def true_gradients(model, examples):
-    """Autograd of (sum of token cross-entropies) / N, one row at a time and unpadded."""
-    model.zero_grad()
-    losses = []
-    for e in examples:
-        logits = model(input_ids=torch.tensor([e["input_ids"]])).logits[0]
-        targets = torch.tensor(e["labels"])
-        losses += [F.cross_entropy(logits[t], targets[t + 1])
-                   for t in range(len(targets) - 1) if targets[t + 1] != IGNORED]
-    (torch.stack(losses).sum() / len(losses)).backward()
-    return {n: p.grad.clone() for n, p in model.named_parameters()}
-
-
-def sgd_step(monkeypatch, model, examples, **settings):
-    """One `fit` with AdamW replaced by plain SGD of rate 1: weights move by the gradient."""
-    monkeypatch.setattr(torch.optim, "AdamW", lambda groups, lr, betas: torch.optim.SGD(groups, lr=1.0))
-    before = {n: p.detach().clone() for n, p in model.named_parameters()}
-    settings = {"lr": 1.0, "schedule": "constant", "clip": None, **settings}
-    fit(model, examples, **settings)
-    return {n: before[n] - p.detach() for n, p in model.named_parameters()}
-
-
-def largest_difference(a, b):
-    return max((a[n] - b[n]).abs().max().item() for n in a)
-
-
 @pytest.mark.parametrize("name", BUILDERS)
-def test_row_01_gradient_is_that_of_the_sum_over_shifted_labels(name, monkeypatch):
+def test_row_01_gradient_is_that_of_the_sum_over_shifted_labels(name):
     examples = ragged_examples([3, 5, 9, 2])
     truth = true_gradients(BUILDERS[name](), examples)
-    moved = sgd_step(monkeypatch, BUILDERS[name](), examples, steps=1, batch_size=4)
+    moved = sgd_step(BUILDERS[name](), examples, steps=1, batch_size=4)
     assert largest_difference(truth, moved) < 1e-12
 
 
-def test_row_02_micro_batches_equal_one_batch(monkeypatch):
+def test_row_02_micro_batches_equal_one_batch():
     examples = ragged_examples([2, 9, 3, 12, 4, 7, 2, 5])
     examples[1]["labels"][2:6] = [IGNORED] * 4
-    whole = sgd_step(monkeypatch, tiny_gpt2(), examples, steps=1, batch_size=8)
-    cut = sgd_step(monkeypatch, tiny_gpt2(), examples, steps=1, batch_size=2, accumulate=4)
+    whole = sgd_step(tiny_gpt2(), examples, steps=1, batch_size=8)
+    cut = sgd_step(tiny_gpt2(), examples, steps=1, batch_size=2, accumulate=4)
     assert largest_difference(whole, cut) < 1e-12
 
 
-def test_row_03_last_partial_window_counts_in_full(monkeypatch):
+def test_row_03_last_partial_window_counts_in_full():
     examples = ragged_examples([4, 6, 3, 8, 5])
     config = Config(epochs=1, batch_size=1, accumulate=4, seed=3)
-    windows = list(updates(examples, config))
+    windows = [window for _, window in updates(examples, config)]
     assert [len(w) for w in windows] == [4, 1] and config.total_steps(5) == 2
 
     reference = tiny_gpt2()
@@ -70,12 +46,12 @@ def test_row_03_last_partial_window_counts_in_full(monkeypatch):
             for n, p in reference.named_parameters():
                 p -= gradients[n]
     model = tiny_gpt2()
-    sgd_step(monkeypatch, model, examples, epochs=1, batch_size=1, accumulate=4, seed=3)
+    sgd_step(model, examples, epochs=1, batch_size=1, accumulate=4, seed=3)
     difference = max((a - b).abs().max() for a, b in zip(reference.parameters(), model.parameters()))
     assert difference < 1e-12
 
 
-def test_row_06_micro_batch_without_labels_is_finite_and_adds_nothing(monkeypatch):
+def test_row_06_micro_batch_without_labels_is_finite_and_adds_nothing():
     kept = ragged_examples([5, 6])
     masked = ragged_examples([4, 4], seed=1)
     for e in masked:
@@ -84,7 +60,7 @@ def test_row_06_micro_batch_without_labels_is_finite_and_adds_nothing(monkeypatc
     assert total.item() == 0.0 and count.item() == 0
 
     truth = true_gradients(tiny_gpt2(), kept)
-    moved = sgd_step(monkeypatch, tiny_gpt2(), kept + masked, steps=1, batch_size=1, accumulate=4)
+    moved = sgd_step(tiny_gpt2(), kept + masked, steps=1, batch_size=1, accumulate=4)
     assert largest_difference(truth, moved) < 1e-12
 
 
@@ -158,7 +134,7 @@ def test_row_23_training_flags_come_back():
     examples = ragged_examples([5, 7])
     evaluate(model, examples)
     assert [m.training for m in model.modules()] == flags
-    fit(model, examples, steps=2, validation=examples)
+    fit(model, examples, steps=2, validation=ragged_examples([6], seed=1))
     assert [m.training for m in model.modules()] == flags
 
 
@@ -168,7 +144,7 @@ def test_dropout_is_off_in_evaluation_and_on_in_training():
     assert evaluate(model, examples) == evaluate(model, examples)
     seen = []
     model.transformer.h[0].register_forward_hook(lambda m, *_: seen.append(m.training))
-    fit(model, examples, steps=1, validation=examples)
+    fit(model, examples, steps=1, validation=ragged_examples([9], seed=1))
     assert seen == [False, True, False]
 
 
@@ -189,7 +165,7 @@ def test_row_28_a_loss_that_is_not_finite_stops_and_leaves_the_weights():
 
 def test_row_18_weight_decay_leaves_vectors_alone_and_counts_tied_weights_once():
     model = tiny_gpt2()
-    from lmtune.loop import parameter_groups
+    from lmtune.optimizers import parameter_groups
 
     decayed, plain = parameter_groups(model, 0.1)
     assert decayed["weight_decay"] == 0.1 and plain["weight_decay"] == 0.0
@@ -200,7 +176,8 @@ def test_row_18_weight_decay_leaves_vectors_alone_and_counts_tied_weights_once()
 
 def test_events_come_in_order():
     examples = ragged_examples([5] * 4)
-    events = list(run(tiny_gpt2(), examples, Config(steps=4, batch_size=2, evaluate_every=2), examples))
+    events = list(run(tiny_gpt2(), examples, Config(steps=4, batch_size=2, evaluate_every=2),
+                      ragged_examples([5], seed=1)))
     kinds = [("E" if isinstance(e, Evaluated) else "S") + str(e.step) for e in events]
     assert kinds == ["E0", "S1", "S2", "E2", "S3", "S4", "E4"]
     assert all(isinstance(e, (Step, Evaluated)) for e in events)
@@ -213,8 +190,8 @@ def test_classifier_learns_and_pools_the_last_real_position():
             for k in (2, 3) for n in (1, 2, 3)]
     from lmtune.losses import classification_loss
 
-    history = fit(model, rows, steps=60, lr=1e-2, loss=classification_loss, validation=rows)
-    assert history.final.loss < 0.05
+    history = fit(model, rows, steps=60, lr=1e-2, loss=classification_loss)
+    assert history.losses[-1] < 0.05
     right = collate([rows[0], rows[2]])
     alone = model(**{k: v for k, v in collate([rows[0]]).items() if k != "labels"})
     padded = model(input_ids=right["input_ids"], attention_mask=right["attention_mask"])
@@ -254,8 +231,8 @@ def test_the_seed_decides_dropout_whatever_happened_before():
     assert torch.equal(weights(1), weights(1000))
 
 
-def test_clipping_bounds_the_update(monkeypatch):
-    moved = sgd_step(monkeypatch, tiny_gpt2(), ragged_examples([9, 5]), steps=1, clip=0.01)
+def test_clipping_bounds_the_update():
+    moved = sgd_step(tiny_gpt2(), ragged_examples([9, 5]), steps=1, clip=0.01)
     assert sum(m.pow(2).sum() for m in moved.values()).sqrt().item() == pytest.approx(0.01, rel=1e-3)
 
 
@@ -281,16 +258,16 @@ def test_each_schedule_is_its_formula(schedule, formula):
 def test_each_epoch_has_its_own_order():
     examples = ragged_examples([4] * 12)
     windows = list(updates(examples, Config(epochs=2, batch_size=12)))
-    first, second = ([e["input_ids"] for e in w[0]] for w in windows)
+    first, second = ([e["input_ids"] for e in w[0]] for _, w in windows)
     assert first != second and sorted(first) == sorted(second)
 
 
-def test_no_gradient_from_before_the_run_enters_it(monkeypatch):
+def test_no_gradient_from_before_the_run_enters_it():
     examples = ragged_examples([5, 6])
-    clean = sgd_step(monkeypatch, tiny_gpt2(), examples, steps=1)
+    clean = sgd_step(tiny_gpt2(), examples, steps=1)
     stale = tiny_gpt2()
     next_token_loss(stale, collate(ragged_examples([9], seed=7)))[0].backward()
-    assert largest_difference(clean, sgd_step(monkeypatch, stale, examples, steps=1)) == 0.0
+    assert largest_difference(clean, sgd_step(stale, examples, steps=1)) == 0.0
 
 
 @pytest.mark.parametrize("loss, kind, words", [

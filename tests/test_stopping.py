@@ -7,11 +7,13 @@ import torch
 
 from lmtune import loop
 from lmtune.evaluation import Evaluation
-from lmtune.loop import Config, Evaluated, fit, run
+from lmtune.events import Evaluated
+from lmtune.loop import Config, fit, run
 from lmtune.stopping import EarlyStopping
 from tests.conftest import ragged_examples, tiny_gpt2
 
 EXAMPLES = ragged_examples([5, 6, 7])
+HELD_OUT = ragged_examples([5, 6], seed=1)
 
 
 def script(monkeypatch, losses):
@@ -32,7 +34,7 @@ def equal(a, b):
 
 def test_row_19_patience_counts_evaluations_since_the_last_improvement(monkeypatch):
     script(monkeypatch, [5, 4, 4.5, 3, 3.5, 3.6, 9])
-    history = fit(tiny_gpt2(), EXAMPLES, steps=50, evaluate_every=1, patience=2, validation=EXAMPLES)
+    history = fit(tiny_gpt2(), EXAMPLES, steps=50, evaluate_every=1, patience=2, validation=HELD_OUT)
     assert len(history.evaluations) == 6 and len(history.steps) == 5
 
 
@@ -40,14 +42,14 @@ def test_row_19_two_runs_in_a_row_know_nothing_of_each_other(monkeypatch):
     model = tiny_gpt2()
     for losses in ([1, 2, 3], [9, 8, 7, 8, 9]):
         script(monkeypatch, losses)
-        history = fit(model, EXAMPLES, steps=50, evaluate_every=1, patience=2, validation=EXAMPLES)
+        history = fit(model, EXAMPLES, steps=50, evaluate_every=1, patience=2, validation=HELD_OUT)
         assert len(history.evaluations) == len(losses)
 
 
 def test_row_19_nan_is_never_the_best(monkeypatch):
     states = script(monkeypatch, [math.nan, 5, math.nan, math.nan, 1])
     model = tiny_gpt2()
-    history = fit(model, EXAMPLES, steps=50, evaluate_every=1, patience=2, validation=EXAMPLES)
+    history = fit(model, EXAMPLES, steps=50, evaluate_every=1, patience=2, validation=HELD_OUT)
     assert len(history.evaluations) == 4 and equal(model.state_dict(), states[1])
 
 
@@ -64,7 +66,7 @@ def test_row_20_the_weights_given_back_are_those_of_the_best_evaluation(monkeypa
     for losses, steps in (([5, 4, 3, 3.5, 3.6], 50), ([5, 4, 3, 3.5], 3), ([5, 4, 3, 2], 3)):
         states = script(monkeypatch, losses)
         model = tiny_gpt2()
-        history = fit(model, EXAMPLES, steps=steps, evaluate_every=1, patience=2, validation=EXAMPLES)
+        history = fit(model, EXAMPLES, steps=steps, evaluate_every=1, patience=2, validation=HELD_OUT)
         assert equal(model.state_dict(), states[losses.index(min(losses))])
         assert history.best.result.loss == min(losses)
 
@@ -72,7 +74,7 @@ def test_row_20_the_weights_given_back_are_those_of_the_best_evaluation(monkeypa
 def test_without_patience_the_last_weights_stay(monkeypatch):
     states = script(monkeypatch, [1, 2, 3, 4])
     model = tiny_gpt2()
-    events = list(run(model, EXAMPLES, Config(steps=3, evaluate_every=1), EXAMPLES))
+    events = list(run(model, EXAMPLES, Config(steps=3, evaluate_every=1), HELD_OUT))
     assert sum(isinstance(e, Evaluated) for e in events) == 4 and equal(model.state_dict(), states[-1])
 
 

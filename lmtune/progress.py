@@ -1,0 +1,51 @@
+"""The progress bar of a run."""
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from lmtune import throughput
+from lmtune.events import Evaluated, Step
+
+
+class Bar:
+    """Shows loss, rate, tokens per second, memory and the time left while events come in."""
+
+    def __init__(self, model: nn.Module, total: int, shown: bool):
+        self._model = model
+        self._bar = tqdm(total=total, desc="fit", unit="step", leave=False, disable=not shown)
+        self._tokens, self._since, self._next = 0, time.perf_counter(), 0.0
+        self._validation = ""
+
+    def show(self, event: Step | Evaluated) -> None:
+        """Take note of an event; the text changes about twice a second."""
+        if self._bar.disable:
+            return
+        if isinstance(event, Evaluated):
+            self._validation = f", validation {event.result.loss:.3f}"
+            return
+        self._bar.update(event.step - self._bar.n)  # a resumed run begins further on
+        self._tokens += event.tokens
+        now = time.perf_counter()
+        if now >= self._next:
+            self._next = now + 0.5
+            self._bar.set_postfix_str(self._text(event, now - self._since), refresh=False)
+
+    def _text(self, event: Step, seconds: float) -> str:
+        speed = self._tokens / max(1e-9, seconds)
+        device = next(self._model.parameters()).device
+        memory, used = throughput.peak_memory(device), None
+        if throughput.peak_flops(device) is not None:
+            used = throughput.mfu(self._model, speed)
+        return (f"loss {event.loss:.3f}{self._validation}, rate {event.lr:.1e}, {speed:,.0f} tokens/s"
+                + (f", {memory:.1f} GiB" if memory is not None else "")
+                + (f", MFU {used:.0%}" if used is not None else ""))
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._bar.close()

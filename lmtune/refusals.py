@@ -1,0 +1,88 @@
+"""What a run refuses before it begins, and what stops it: one sentence each, with the remedy."""
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Sequence
+
+from torch import nn
+
+from lmtune.config import Config
+from lmtune.data import Example, count_labels, refuse_unreadable
+from lmtune.distributed import rank_and_size
+from lmtune.precision import refuse_half_weights
+
+
+def refuse_no_list(examples) -> None:
+    """Refuse what has no length and no order."""
+    if isinstance(examples, str) or not isinstance(examples, Sequence):
+        raise TypeError(f"The training examples are a {type(examples).__name__}; give a list of examples, made "
+                        "from texts by lmtune.windows, lmtune.pairs or lmtune.labelled.")
+
+
+def refuse_unusable(
+    model: nn.Module, train: Sequence[Example], config: Config, validation: Sequence[Example] | None,
+    folder: str | Path | None, resume: bool,
+) -> None:
+    """Refuse data, model and settings that do not go together, before anything is changed."""
+    refuse_no_list(train)
+    if len(train) == 0:
+        raise ValueError("There are no training examples; were the texts empty?")
+    refuse_unreadable(model, train)
+    refuse_unreadable(model, validation or [])
+    if not any(map(count_labels, train)):
+        raise ValueError("Every label of the training examples is ignored, so there is nothing to "
+                         "learn; check the mask, and that texts have at least one token.")
+    _refuse_overlap(train, validation or [])
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ValueError("Every parameter of the model is frozen; set requires_grad on some.")
+    refuse_half_weights(model)
+    _refuse_lengths(len(train), config)
+    if config.patience is not None and not validation:
+        raise ValueError(f"patience is {config.patience} and there are no validation data to wait for; "
+                         "give validation=..., or patience=None.")
+    if resume and folder is None:
+        raise ValueError("resume is True and no folder is given; give the folder=... of the run to go on with.")
+
+
+def refuse_broken(
+    step: int, labels: int, summed: float, norm: float, counted: float, skipped: bool,
+) -> None:
+    """Stop a run whose update could not be made; the weights are those before it."""
+    if counted != labels:
+        raise ValueError(
+            f"The loss counted {counted:.0f} labels where the batches have {labels}. A loss returns "
+            "(sum, count) with the number of labels that are not ignored as count; scale the sum instead.")
+    if not math.isfinite(summed) or not (skipped or math.isfinite(norm)):
+        raise FloatingPointError(
+            f"The update number {step} has loss {summed} (sum) and gradient norm {norm}; the weights are "
+            "those before it. Usual causes: a learning rate that is too high, no warm-up, or a loss of your "
+            "own that divides by zero.")
+
+
+def _refuse_lengths(examples: int, config: Config) -> None:
+    _, processes = rank_and_size()
+    micro_batches = math.ceil(examples / config.batch_size)
+    if config.accumulate > 1 and config.accumulate * processes > micro_batches:
+        raise ValueError(f"accumulate is {config.accumulate} and an epoch of {examples} examples in batches of "
+                         f"{config.batch_size} has {micro_batches} micro-batches for {processes} process(es). An "
+                         "update never reaches into the next epoch; give a smaller accumulate or batch_size.")
+    total = config.total_steps(examples, processes)
+    if config.warmup > total:
+        raise ValueError(f"warmup is {config.warmup} updates and the whole run has {total}; "
+                         f"allowed: at most {total}.")
+
+
+def _refuse_overlap(train: Sequence[Example], validation: Sequence[Example]) -> None:
+    """A validation example that was trained on says nothing about new text."""
+    seen = {_content(e) for e in train} if validation else set()
+    both = sum(_content(e) in seen for e in validation)
+    if both:
+        raise ValueError(f"{both} of the {len(validation)} validation examples are training examples too, so their "
+                         "loss would say nothing about new text; split the texts before making examples. (To "
+                         "watch the training loss without dropout, call lmtune.evaluate.)")
+
+
+def _content(example: Example) -> tuple:
+    labels = example["labels"]
+    return tuple(example["input_ids"]), tuple(labels) if isinstance(labels, list) else labels

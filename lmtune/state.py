@@ -1,0 +1,114 @@
+"""The state of a run: all that must be saved for it to go on as if it had never stopped.
+
+The order of the data, the learning rate and the random numbers of an update are functions
+of its number and the seed, so none of them is part of the state.
+"""
+from __future__ import annotations
+
+import hashlib
+import warnings
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Sequence
+
+import torch
+from torch import nn
+
+from lmtune import checkpoint
+from lmtune.averaging import Average
+from lmtune.data import Example
+from lmtune.history import History
+from lmtune.stopping import EarlyStopping
+from lmtune.weights import named_weights, restore
+
+
+@dataclass
+class State:
+    """Everything that changes during a run."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    history: History
+    average: Average | None
+    stopping: EarlyStopping | None
+    step: int = 0  #: updates tried, which is the place in the data
+    made: int = 0  #: updates made; fp16 leaves out those that overflow
+
+    def state_dict(self) -> dict:
+        """The state as nested plain data and tensors; the tensors are not copied."""
+        return {
+            "step": self.step, "made": self.made, "weights": named_weights(self.model),
+            **{name: getattr(self, name).state_dict() for name in self._parts()},
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        restore(self.model, state["weights"])
+        self.step, self.made = state["step"], state["made"]
+        for name in self._parts():
+            getattr(self, name).load_state_dict(state[name])
+
+    def _parts(self) -> list[str]:
+        names = ("optimizer", "scaler", "history", "average", "stopping")
+        return [name for name in names if getattr(self, name) is not None]
+
+
+class Folder:
+    """The folder of one run, with its checkpoints.
+
+    ``about`` is plain data that a resumed run must share: settings, data, processes.
+    """
+
+    def __init__(self, path: str | Path, about: dict, writes: bool = True):
+        self.path, self.about, self.writes = Path(path).expanduser(), about, writes
+        if writes:
+            checkpoint.prepare(self.path)
+
+    def begin(self, state: State, resume: bool) -> None:
+        """Load the newest checkpoint into the state, or make sure that none would be lost."""
+        found = checkpoint.existing(self.path)
+        if not found:
+            return
+        if not resume:
+            raise FileExistsError(f"The folder {self.path} already holds a run ({found[-1].name}). Give "
+                                  "resume=True to go on with it, or another folder.")
+        saved = checkpoint.read(found[-1])
+        _refuse_other_run(found[-1], saved["about"], self.about)
+        state.load_state_dict(saved["state"])
+
+    def save(self, state: State) -> None:
+        """Write a checkpoint of the state; only one of several processes does.
+
+        A disk that is full costs a warning: neither the checkpoint before nor the run is lost.
+        """
+        if not self.writes:
+            return
+        try:
+            checkpoint.write(self.path, state.step, {"about": self.about, "state": state.state_dict()})
+        except checkpoint.CheckpointError as error:
+            warnings.warn(f"{error} Training goes on.", stacklevel=2)
+
+
+def fingerprint(examples: Sequence[Example]) -> str:
+    """A digest of what the examples say and of their order."""
+    digest = hashlib.blake2b(digest_size=16)
+    for example in examples:
+        labels = example["labels"]
+        digest.update(array("q", example["input_ids"]).tobytes() + b"/")
+        digest.update(array("q", labels if isinstance(labels, list) else [labels]).tobytes() + b";")
+    return digest.hexdigest()
+
+
+def _refuse_other_run(path: Path, saved: dict, given: dict) -> None:
+    """A run that goes on with other settings would be neither the old one nor a new one."""
+    for part, old in saved.items():
+        new = given.get(part)
+        if isinstance(old, dict) and isinstance(new, dict):
+            for name in {**old, **new}:
+                if old.get(name) != new.get(name):
+                    raise ValueError(f"The checkpoint {path} was made with {name} = {old.get(name)!r} and this "
+                                     f"run has {new.get(name)!r}. Give the same, or another folder.")
+        elif old != new:
+            raise ValueError(f"The checkpoint {path} was made with other {part} than this run has. Give the "
+                             "same, or another folder.")
