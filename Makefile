@@ -6,7 +6,7 @@ else
 VENV_PYTHON := .venv/bin/python
 endif
 
-.PHONY: book test serve notebooks portability pretrain clean setup
+.PHONY: book test serve notebooks portability mutants pretrain clean setup
 
 book: setup
 	@$(VENV_PYTHON) -m book.build
@@ -23,6 +23,10 @@ notebooks: setup
 
 portability: setup
 	@$(VENV_PYTHON) -m book.portability
+
+# Break the training loop on purpose: does the test of each row of the checklist notice?
+mutants: setup
+	@$(VENV_PYTHON) -m tests.mutants $(ROWS)
 
 pretrain: setup
 	@$(VENV_PYTHON) -m studies.pretrain pocket-mini

@@ -47,7 +47,7 @@ def write(folder: Path, step: int, state: dict) -> Path:
         for path in part.iterdir():
             _flush(path)
         _flush(part)
-        _put_in_place(part, final)
+        os.rename(part, final)
         _flush(folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(part, ignore_errors=True)
@@ -95,16 +95,6 @@ def prepare(folder: Path) -> None:
     except OSError as error:
         raise CheckpointError(f"The folder {folder} cannot be written to ({error}). "
                               "Give a folder of your own, such as folder='run-1'.") from None
-
-
-def _put_in_place(part: Path, final: Path) -> None:
-    if final.exists():  # left by a run that was resumed from an earlier one
-        aside = final.with_name(f".{final.name}.old")
-        os.rename(final, aside)
-        os.rename(part, final)
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        os.rename(part, final)
 
 
 def _flush(path: Path) -> None:

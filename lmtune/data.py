@@ -8,6 +8,7 @@ and happens nowhere else.
 from __future__ import annotations
 
 import numbers
+from array import array
 from typing import Any, Iterator, Sequence
 
 import torch
@@ -15,7 +16,9 @@ import torch
 #: The label of a position that no loss counts (the default of ``torch.nn.functional.cross_entropy``).
 IGNORED = -100
 
+#: Token ids, labels and characters of one row: see the top of this module.
 Example = dict[str, Any]
+#: Padded tensors of shape (batch, time): see :func:`collate`.
 Batch = dict[str, torch.Tensor]
 
 
@@ -184,28 +187,51 @@ def in_batches(items: Sequence, size: int) -> Iterator[Sequence]:
 
 
 def refuse_unreadable(model, examples: Sequence[Example]) -> None:
-    """Refuse examples that the model cannot read: too long, or with unknown tokens or classes.
-
-    Without this check a GPU would only say that a device-side assertion failed.
-    """
+    """Refuse examples that the model cannot read: malformed, too long, or with unknown tokens or
+    classes.  Without this check a GPU would only say that a device-side assertion failed."""
     config = getattr(model, "config", None)
     limit = getattr(config, "max_position_embeddings", None)
     vocabulary = getattr(config, "vocab_size", None)
     n_classes = getattr(getattr(model, "head", None), "out_features", None)
     for i, example in enumerate(examples):
-        if not isinstance(example, dict) or not {"input_ids", "labels"} <= set(example):
-            raise TypeError(f"Example number {i} is {str(example)[:60]!r}; make examples from texts with "
-                            "lmtune.windows, lmtune.pairs or lmtune.labelled.")
+        _refuse_malformed(i, example, examples[0])
         ids, label = example["input_ids"], example["labels"]
         if limit is not None and len(ids) > limit:
             raise ValueError(f"Example number {i} has {len(ids)} tokens and the model reads at most "
                              f"{limit}; make the examples with context={limit} or less.")
-        if vocabulary is not None and max(ids) >= vocabulary:
-            raise ValueError(f"Example number {i} has the token id {max(ids)} and the model knows "
+        known = label if isinstance(label, list) else ()
+        if vocabulary is not None and max(*ids, *known, 0) >= vocabulary:
+            raise ValueError(f"Example number {i} has the token id {max(*ids, *known, 0)} and the model knows "
                              f"{vocabulary}; use the tokenizer that came with the model.")
         if n_classes is not None and isinstance(label, int) and label >= n_classes:
             raise ValueError(f"Example number {i} has the class {label} and the classifier has "
                              f"{n_classes}, counted from 0.")
+
+
+def _refuse_malformed(i: int, example: Example, first: Example) -> None:
+    """An example made by hand may be anything."""
+    remedy = "make examples from texts with lmtune.windows, lmtune.pairs or lmtune.labelled."
+    if not isinstance(example, dict) or not {"input_ids", "labels", "characters"} <= set(example):
+        raise TypeError(f"Example number {i} is {str(example)[:60]!r}, not a dict of input_ids, labels and "
+                        f"characters; {remedy}")
+    ids, labels = example["input_ids"], example["labels"]
+    for row in (ids, labels) if isinstance(labels, list) else (ids,):
+        if not isinstance(row, list) or not row or not _all_whole(row):
+            raise TypeError(f"Example number {i} has {str(row)[:60]} where a list of token ids belongs; {remedy}")
+    if min(ids) < 0 or isinstance(labels, list) and (len(labels) != len(ids)
+                                                     or min(0 if t == IGNORED else t for t in labels) < 0):
+        raise ValueError(f"Example number {i} has {len(ids)} tokens and the labels {str(labels)[:60]}; there must be a "
+                         f"label for each token, no id below 0, and {IGNORED} where a label is ignored.")
+    if isinstance(labels, list) != isinstance(first["labels"], list):
+        raise TypeError(f"Example number {i} has the labels {str(labels)[:60]} and example number 0 is of the other "
+                        "kind; give either next-token examples or examples with a class.")
+
+
+def _all_whole(row: list) -> bool:
+    try:
+        return bool(array("q", row))
+    except (TypeError, OverflowError):
+        return False
 
 
 def start_of_text(tokenizer) -> int:

@@ -28,7 +28,7 @@ def same_start(model: nn.Module) -> None:
 
 
 @torch.no_grad()
-def add_up(parameters: Sequence[nn.Parameter], *scalars: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def add_up(parameters: Sequence[nn.Parameter], *scalars: torch.Tensor | int) -> tuple[torch.Tensor | int, ...]:
     """Replace each gradient by its sum over the processes, and return the sums of the scalars.
 
     One all-reduce of one flat tensor; a process without a share of the update takes part with
@@ -40,7 +40,8 @@ def add_up(parameters: Sequence[nn.Parameter], *scalars: torch.Tensor) -> tuple[
         if p.grad is None:
             p.grad = torch.zeros_like(p)
     gradients = [p.grad for p in parameters]
-    flat = torch.cat([*(g.flatten() for g in gradients), *(s.flatten().to(gradients[0]) for s in scalars)])
+    flat = torch.cat([*(g.flatten() for g in gradients),
+                      *(torch.as_tensor(s).to(gradients[0]).flatten() for s in scalars)])
     dist.all_reduce(flat)
     sizes = [*(g.numel() for g in gradients), *(1 for _ in scalars)]
     pieces = flat.split(sizes)

@@ -1,6 +1,6 @@
 """Text that is already on the machine: the docstrings of installed packages.
 
-Sources are parsed with :mod:`ast` and never imported.  The result is a list of
+Sources are parsed with ``ast`` and never imported.  The result is a list of
 :class:`Document`, the same for everyone who has the same package versions.
 """
 from __future__ import annotations

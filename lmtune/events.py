@@ -23,4 +23,4 @@ class Evaluated(NamedTuple):
     """One look at the validation data."""
 
     step: int  #: how many updates had been made
-    result: Evaluation
+    result: Evaluation  #: of the whole validation data

@@ -33,7 +33,8 @@ from lmtune.modes import seed_update, training
 from lmtune.optimizers import adamw, set_rate, step_scaled, step_unless
 from lmtune.precision import autocast, resolve
 from lmtune.progress import Bar
-from lmtune.refusals import refuse_broken, refuse_no_list, refuse_unusable
+from lmtune.readings import Readings
+from lmtune.refusals import refuse_no_list, refuse_unusable
 from lmtune.schedules import Plateau
 from lmtune.state import Folder, State, fingerprint
 from lmtune.stopping import EarlyStopping
@@ -92,13 +93,9 @@ def run(
     total = config.total_steps(len(train), processes)
     log_every = config.log_every or (1 if device.type == "cpu" else 10)
     same_start(model)
-    optimizer = (config.optimizer or adamw)(model, config)
+    state = _state_at_first(model, config, precision, history)
+    optimizer = state.optimizer
     trained = [p for group in optimizer.param_groups for p in group["params"]]
-    state = State(
-        model, optimizer, torch.amp.GradScaler(device.type, config.loss_scale, enabled=precision == "fp16"),
-        history if history is not None else History(),
-        Average(model, config.ema) if config.ema is not None else None,
-        EarlyStopping(config.patience, config.min_delta) if config.patience else None)
     saved = None
     if folder is not None:
         about = {"settings": config.described(), "training data": fingerprint(train),
@@ -106,8 +103,7 @@ def run(
         saved = Folder(folder, about, writes=rank == 0)
         saved.begin(state, resume)
     clock = time.perf_counter() - (state.history.steps[-1].seconds if state.history.steps else 0.0)
-    broken = torch.zeros((), dtype=torch.bool, device=device)  # once set, no update changes the weights
-    pending: list[tuple] = []
+    readings = Readings(late=log_every > 1)
 
     with training(model, config):
         for step, window in updates(train, config, processes, start=state.step):
@@ -127,7 +123,7 @@ def run(
             # number: how the update is cut into micro-batches and processes changes nothing.
             labels = sum(count_labels(e) for examples in window for e in examples)
             tokens = sum(len(e["input_ids"]) for examples in window for e in examples)
-            summed = counted = torch.zeros((), device=device)
+            summed = counted = 0
             for examples in window[rank::processes]:
                 batch = collate(examples, device)
                 with autocast(precision, device):
@@ -138,27 +134,24 @@ def run(
 
             state.scaler.unscale_(optimizer)  # before clipping: the limit is meant for the true gradient
             norm = torch.nn.utils.clip_grad_norm_(trained, config.clip or math.inf)
-            readings = torch.stack([summed, norm.to(summed), counted.to(summed)])
+            broken = readings.judge(labels, summed, norm, counted, may_overflow=precision == "fp16")
             skipped = False
             if precision == "fp16":
-                broken |= ~readings[0].isfinite() | (readings[2] != labels)
                 skipped = bool(broken) or not step_scaled(state.scaler, optimizer)
             else:
-                broken |= ~readings.isfinite().all() | (readings[2] != labels)
                 step_unless(broken, optimizer)
             if not skipped:  # a skipped update moves neither the schedule nor the average
                 state.made += 1
                 if state.average:
                     state.average.update()
             state.step = step + 1
-            pending.append((step + 1, labels, tokens, lr, skipped, time.perf_counter() - clock, readings))
+            readings.keep(step + 1, labels, tokens, lr, skipped, time.perf_counter() - clock)
 
             ending = stop() or state.step == total
             saving = saved and (ending or _due(config.save_every, state.step))
             looking = validation and _due(config.evaluate_every, state.step)
-            if ending or saving or looking or len(pending) >= log_every:
-                events = _drained(pending)
-                state.history.steps.extend(events)
+            if ending or saving or looking or len(readings) >= log_every:
+                events = readings.drain_into(state.history.steps)
                 if saving:
                     saved.save(state)
                 yield from events
@@ -206,6 +199,16 @@ def _as_config(config: Config | None, settings: dict) -> Config:
     return config if config is not None else Config(**settings)
 
 
+def _state_at_first(model: nn.Module, config: Config, precision: str, history: History | None) -> State:
+    device = next(model.parameters()).device.type
+    return State(
+        model, (config.optimizer or adamw)(model, config),
+        torch.amp.GradScaler(device, config.loss_scale, enabled=precision == "fp16"),
+        history if history is not None else History(),
+        Average(model, config.ema) if config.ema is not None else None,
+        EarlyStopping(config.patience, config.min_delta) if config.patience is not None else None)
+
+
 def _due(every: int | None, step: int) -> bool:
     return every is not None and step > 0 and step % every == 0
 
@@ -227,14 +230,3 @@ def _look(
         enough = state.stopping is not None and state.stopping.stops(state.step, result.loss, state.model)
     state.history.evaluations.append(Evaluated(state.step, result))
     return state.history.evaluations[-1], enough
-
-
-def _drained(pending: list[tuple]) -> list[Step]:
-    """Read what lies on the device, in one transfer, and empty the list."""
-    values = torch.stack([readings for *_, readings in pending]).tolist()
-    events = []
-    for (step, labels, tokens, lr, skipped, seconds, _), (summed, norm, counted) in zip(pending, values):
-        refuse_broken(step, labels, summed, norm, counted, skipped)
-        events.append(Step(step, summed / max(1, labels), labels, tokens, lr, norm, skipped, seconds))
-    pending.clear()
-    return events

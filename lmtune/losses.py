@@ -16,6 +16,7 @@ from torch import nn
 from lmtune.data import IGNORED, Batch
 from lmtune.settings import refuse
 
+#: ``loss(model, batch) -> (sum, count)``.
 Loss = Callable[[nn.Module, Batch], "tuple[torch.Tensor, torch.Tensor]"]
 
 

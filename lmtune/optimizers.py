@@ -33,13 +33,13 @@ def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = group["initial_lr"] * factor
 
 
-def step_unless(broken: torch.Tensor, optimizer: torch.optim.Optimizer) -> None:
-    """Update the weights unless the flag (a bool of shape ()) is set, without waiting for a GPU.
+def step_unless(broken: bool | torch.Tensor, optimizer: torch.optim.Optimizer) -> None:
+    """Update the weights unless the flag is set; a flag on a GPU need not be waited for.
 
-    A fused optimizer reads the flag where it lies, in the way that ``GradScaler`` tells it of
-    an overflow; for any other the flag must be read here.
+    A fused optimizer reads a tensor (bool of shape ()) where it lies, in the way that
+    ``GradScaler`` tells it of an overflow; for any other it must be read here.
     """
-    if optimizer.defaults.get("fused"):
+    if isinstance(broken, torch.Tensor) and optimizer.defaults.get("fused"):
         optimizer.grad_scale, optimizer.found_inf = None, broken.float()
         optimizer.step()
     elif not broken:

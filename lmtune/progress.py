@@ -10,6 +10,9 @@ from tqdm.auto import tqdm
 from lmtune import throughput
 from lmtune.events import Evaluated, Step
 
+#: Seconds between two changes of the text.
+EVERY = 0.5
+
 
 class Bar:
     """Shows loss, rate, tokens per second, memory and the time left while events come in."""
@@ -31,7 +34,7 @@ class Bar:
         self._tokens += event.tokens
         now = time.perf_counter()
         if now >= self._next:
-            self._next = now + 0.5
+            self._next = now + EVERY
             self._bar.set_postfix_str(self._text(event, now - self._since), refresh=False)
 
     def _text(self, event: Step, seconds: float) -> str:

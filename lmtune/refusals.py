@@ -25,6 +25,8 @@ def refuse_unusable(
     folder: str | Path | None, resume: bool,
 ) -> None:
     """Refuse data, model and settings that do not go together, before anything is changed."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"The model is a {type(model).__name__}; load one with lmtune.load.")
     refuse_no_list(train)
     if len(train) == 0:
         raise ValueError("There are no training examples; were the texts empty?")
@@ -33,6 +35,9 @@ def refuse_unusable(
     if not any(map(count_labels, train)):
         raise ValueError("Every label of the training examples is ignored, so there is nothing to "
                          "learn; check the mask, and that texts have at least one token.")
+    if not any(e["characters"] for e in train):
+        raise ValueError("The labels of the training examples spell not one character, so every text is empty; "
+                         "check what was read.")
     _refuse_overlap(train, validation or [])
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError("Every parameter of the model is frozen; set requires_grad on some.")

@@ -13,6 +13,7 @@ from typing import Callable, Sequence
 
 from lmtune.settings import refuse
 
+#: Called as ``schedule(step, total)``; returns a factor of the peak rate.
 Schedule = Callable[[int, int], float]
 
 

@@ -61,7 +61,7 @@ def classification(packages: Sequence[str] = CLASS_PACKAGES) -> Splits:
 
 
 def summarization(packages: str | Sequence[str], min_words: int = 20) -> Splits:
-    """Write the first line from the rest.  ``Summary`` pairs.
+    """Write the first line of a docstring from the rest of it.  ``Summary`` pairs.
 
     PEP 257 makes the first line of a docstring a summary, set off by an empty line.
     Documents without one, or with fewer than ``min_words`` words after it, are left out.

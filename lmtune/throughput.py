@@ -30,8 +30,9 @@ def flops_per_token(model: nn.Module, context: int = 0) -> float:
     looked up do not count.
     """
     config = model.config
-    looked_up = model.get_input_embeddings().weight
-    tied = getattr(config, "tie_word_embeddings", False)
+    looked_up = getattr(model, "base", model).get_input_embeddings().weight  # a Classifier has a base
+    # Tied embeddings are multiplied as well, by the head.
+    tied = getattr(config, "tie_word_embeddings", False) and hasattr(model, "lm_head")
     weights = sum(p.numel() for p in model.parameters()) - (0 if tied else looked_up.numel())
     positions = getattr(config, "n_positions", 0) * config.hidden_size  # GPT-2 looks them up as well
     return 6.0 * (weights - positions) + 12.0 * config.num_hidden_layers * config.hidden_size * context

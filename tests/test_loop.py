@@ -10,6 +10,7 @@ from lmtune.data import IGNORED, collate
 from lmtune.evaluation import evaluate
 from lmtune.events import Evaluated, Step
 from lmtune.loop import Config, fit, run, updates
+from lmtune.history import History
 from lmtune.losses import next_token_loss
 from tests.conftest import (largest_difference, ragged_examples, sgd_step, tiny_gpt2, tiny_llama,
                             true_gradients)
@@ -163,6 +164,59 @@ def test_row_28_a_loss_that_is_not_finite_stops_and_leaves_the_weights():
     assert all(torch.equal(a, b) for a, b in zip(states[-1], model.parameters()))
 
 
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_row_28_read_late_it_names_the_same_update_and_leaves_the_same_weights(fused, bad):
+    """With log_every the loss is read after later updates; none of these may have moved a weight."""
+    def not_finite_at(update):
+        calls = iter(range(100))
+
+        def loss(m, batch):
+            total, count = next_token_loss(m, batch)
+            return total * (bad if next(calls) == update else 1.0), count
+        return loss
+
+    def optimizer(model, config):
+        return torch.optim.AdamW(model.parameters(), lr=config.lr, fused=fused)
+
+    examples, settings = ragged_examples([5] * 4), dict(batch_size=4, schedule="constant", optimizer=optimizer)
+    broken, good = tiny_gpt2(), tiny_gpt2()
+    with pytest.raises(FloatingPointError, match="update number 3"):
+        for _ in run(broken, examples, Config(steps=9, log_every=7, **settings), loss=not_finite_at(2),
+                     history=(told := History())):
+            pass
+    assert [s.step for s in told.steps] == [1, 2]
+    fit(good, examples, steps=2, **settings)
+    assert all(torch.equal(a, b) for a, b in zip(broken.parameters(), good.parameters()))
+
+
+def test_how_often_the_log_is_read_changes_no_value_and_loses_no_event():
+    def told(log_every):
+        model = tiny_gpt2()
+        examples = ragged_examples([5, 7, 3, 9])
+        events = list(run(model, examples, Config(steps=7, batch_size=2, log_every=log_every, evaluate_every=3),
+                          ragged_examples([6], seed=1)))
+        return [e[:-1] if isinstance(e, Step) else e for e in events]
+
+    assert told(1) == told(4) == told(100)
+
+
+def test_nothing_is_read_from_the_device_between_two_readings_of_the_log(monkeypatch):
+    """On a GPU each reading waits for it; here they are counted."""
+    reads = []
+    for name in ("item", "tolist", "__bool__", "__float__", "__int__", "cpu", "numpy"):
+        def counted(tensor, *a, original=getattr(torch.Tensor, name), name=name, **k):
+            if "lmtune" in __import__("sys")._getframe(1).f_globals.get("__name__", ""):
+                reads.append(name)
+            return original(tensor, *a, **k)
+        monkeypatch.setattr(torch.Tensor, name, counted)
+    for event in run(tiny_gpt2(), ragged_examples([5, 7]), Config(steps=20, batch_size=1, accumulate=2,
+                                                                  log_every=10, ema=0.9)):
+        pass
+    # 40 micro-batches lie behind; what remains are the two readings, and the data's own permutations.
+    assert reads.count("tolist") == 2 + 20 and set(reads) == {"tolist"}
+
+
 def test_row_18_weight_decay_leaves_vectors_alone_and_counts_tied_weights_once():
     model = tiny_gpt2()
     from lmtune.optimizers import parameter_groups
@@ -204,7 +258,9 @@ def test_classifier_learns_and_pools_the_last_real_position():
     (dict(schedule="cosin"), "'cosine'"), (dict(batch_size=2.5), "whole number"),
     (dict(accumulate=0), "accumulate"), (dict(clip=0.0), "None for no clipping"),
     (dict(betas=(0.9, 1.0)), "betas"), (dict(weight_decay=-1.0), "weight_decay"),
-    (dict(warmup=99, steps=3), "at most 3"), (dict(learning_rate=1.0), "fit knows no setting learning_rate"),
+    (dict(warmup=99, steps=3), "at most 3"), (dict(accumulate=2), "smaller accumulate or batch_size"),
+    (dict(save_every=0), "save_every is 0"), (dict(log_every=0), "log_every"), (dict(loss_scale=0), "loss_scale"),
+    (dict(optimizer="adam"), "lmtune.optimizers.adamw"), (dict(lr="fast"), "finite"), (dict(learning_rate=1.0), "fit knows no setting learning_rate"),
 ])
 def test_wrong_settings_are_refused_with_a_remedy(settings, words):
     with pytest.raises(ValueError, match=words):
@@ -219,6 +275,20 @@ def test_wrong_settings_are_refused_with_a_remedy(settings, words):
 def test_unusable_examples_are_refused_with_a_remedy(examples, words):
     with pytest.raises(ValueError, match=words):
         fit(tiny_gpt2(), examples, steps=1)
+
+
+@pytest.mark.parametrize("train", ["a text", None, {"input_ids": [1]}, 3])
+def test_what_is_no_list_of_examples_is_refused(train):
+    with pytest.raises(TypeError, match="give a list of examples"):
+        fit(tiny_gpt2(), train, steps=1)
+
+
+def test_validation_that_was_trained_on_is_refused():
+    train, held_out = ragged_examples([5, 6, 7]), ragged_examples([5, 6], seed=1)
+    with pytest.raises(ValueError, match="1 of the 3 validation examples are training examples too"):
+        fit(tiny_gpt2(), train, steps=1, validation=[*held_out, train[2]])
+    other_label = {**train[2], "labels": [IGNORED, *train[2]["labels"][1:]]}
+    fit(tiny_gpt2(), train, steps=1, validation=[*held_out, other_label])
 
 
 def test_the_seed_decides_dropout_whatever_happened_before():

@@ -67,3 +67,65 @@ def test_wrong_values_are_refused(wrong, words):
 def test_one_cycle_serves_runs_of_few_updates(total, rising):
     factors = [s.OneCycle(rising=rising)(i, total) for i in range(total)]
     assert all(0 < f <= 1 for f in factors)
+
+
+def test_row_15_a_cyclic_rate_leaves_the_betas_alone():
+    from lmtune.loop import fit
+    from lmtune.optimizers import adamw
+    from tests.conftest import ragged_examples, tiny_gpt2
+
+    made = []
+
+    def remembered(model, config):
+        made.append(adamw(model, config))
+        return made[0]
+
+    seen = []
+    for schedule in (s.Cyclic(3), s.OneCycle()):
+        made.clear()
+        fit(tiny_gpt2(), ragged_examples([5, 6]), steps=7, schedule=schedule, optimizer=remembered, betas=(0.8, 0.9))
+        seen += [group["betas"] for group in made[0].param_groups]
+    assert seen == [(0.8, 0.9)] * 4
+
+
+def test_row_16_one_cycle_is_as_long_as_the_run_is_in_updates():
+    from lmtune.loop import fit
+    from tests.conftest import ragged_examples, tiny_gpt2
+
+    history = fit(tiny_gpt2(), ragged_examples([4] * 10), epochs=3, batch_size=1, accumulate=4,
+                  schedule="one-cycle", lr=0.1)
+    rates = [step.lr for step in history.steps]
+    assert len(rates) == 9 and rates == pytest.approx([0.1 * s.OneCycle()(i, 9) for i in range(9)])
+    assert rates[-1] < 1e-6 and max(rates) > 0.09
+
+
+@pytest.mark.parametrize("patience, min_delta", [(0, 0.0), (2, 0.0), (1, 0.3), (3, 0.1)])
+def test_row_17_plateau_agrees_with_torchs_after_each_evaluation(patience, min_delta):
+    losses = [5, 4, 4.2, 4.1, 3.9, 3.95, 3.9, 3.8, 3.8, 3.8, 3.8, 3.7, 9, float("nan"), 3.0, 3.1, 3.2, 3.3]
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = oracle.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience, threshold=min_delta,
+                                         threshold_mode="abs", eps=0.0)
+    plateau = s.Plateau(factor=0.5, patience=patience, min_delta=min_delta)
+    for i, loss in enumerate(losses):
+        scheduler.step(loss)
+        assert plateau.after(losses[:i + 1]) == optimizer.param_groups[0]["lr"]
+
+
+def test_row_17_the_rate_comes_down_after_an_evaluation_and_only_then(monkeypatch):
+    from lmtune import loop
+    from lmtune.evaluation import Evaluation
+    from tests.conftest import ragged_examples, tiny_gpt2
+
+    losses = iter([5.0, 5.0, 4.0, 4.5, 4.6])
+    monkeypatch.setattr(loop, "evaluate", lambda *_, **__: Evaluation(next(losses), 1, 1))
+    history = loop.fit(tiny_gpt2(), ragged_examples([5, 6]), steps=12, evaluate_every=3, lr=0.8, warmup=2,
+                       schedule=s.Plateau(factor=0.5, patience=0), validation=ragged_examples([4], seed=1))
+    assert [step.lr for step in history.steps] == pytest.approx([0.4] + [0.8] * 2 + [0.4] * 6 + [0.2] * 3)
+
+
+def test_a_plateau_needs_evaluations():
+    with pytest.raises(ValueError, match="with a Plateau schedule"):
+        Config(schedule=s.Plateau())
+    for wrong in (dict(factor=1.0), dict(patience=-1), dict(min_delta=-0.1)):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            s.Plateau(**wrong)

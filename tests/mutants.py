@@ -1,0 +1,186 @@
+"""Break the package on purpose, one line at a time: python -m tests.mutants [ROW ...]
+
+For each row of the checklist of bugs that known loops had, each of these changes brings such
+a bug back.  The tests whose names carry the row's number must fail on it; where they pass,
+they prove nothing.  Prints caught or missed for every change and fails on a miss.
+"""
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Mutant(NamedTuple):
+    row: int
+    module: str  #: a file of lmtune/
+    old: str  #: stands there exactly once
+    new: str
+
+
+MUTANTS = [
+    Mutant(1, "losses.py", "return total, (targets != IGNORED).sum()\n\n\ndef shifted",
+           "return total, (labels != IGNORED).sum()\n\n\ndef shifted"),
+    Mutant(1, "loop.py", "(batch_sum / max(1, labels)).backward()", "(batch_sum / max(1, tokens)).backward()"),
+    Mutant(2, "loop.py", "(batch_sum / max(1, labels)).backward()",
+           "(batch_sum / max(1, batch_count) / len(window)).backward()"),
+    Mutant(3, "loop.py", "in enumerate(in_batches(micro_batches, config.accumulate * processes)):",
+           "in enumerate(w for w in in_batches(micro_batches, config.accumulate) if len(w) == config.accumulate):"),
+    Mutant(3, "config.py", "return math.ceil(math.ceil(examples / self.batch_size) / (self.accumulate * processes))",
+           "return examples // self.batch_size // (self.accumulate * processes)"),
+    Mutant(4, "losses.py", "return total + count * penalty, count", "return total + penalty, count"),
+    Mutant(4, "losses.py", "imitation = (divergence * (shifted(batch[\"labels\"]) != IGNORED)).sum()",
+           "imitation = (divergence * (shifted(batch[\"labels\"]) != IGNORED)).mean() * count"),
+    Mutant(5, "loop.py", "for examples in window for e in examples)\n            tokens",
+           "for examples in window[rank::processes] for e in examples)\n            tokens"),
+    Mutant(5, "distributed.py", "    dist.all_reduce(flat)\n", "    pass\n"),
+    Mutant(6, "losses.py", "ignore_index=IGNORED, reduction=\"sum\", label_smoothing=smoothing)",
+           "ignore_index=IGNORED, label_smoothing=smoothing) * (targets != IGNORED).sum()"),
+    Mutant(7, "losses.py", "return F.pad(labels[:, 1:], (0, 1), value=IGNORED)",
+           "return F.pad(labels[:, 2:], (0, 2), value=IGNORED)"),
+    Mutant(7, "losses.py", "return F.pad(labels[:, 1:], (0, 1), value=IGNORED)", "return labels"),
+    Mutant(8, "data.py", "        batch[\"labels\"] = _padded(labels, longest, IGNORED)",
+           "        batch[\"labels\"] = batch[\"input_ids\"].masked_fill(batch[\"input_ids\"] == 0, IGNORED)"),
+    Mutant(9, "data.py", "{\"attention_mask\": same & torch.ones", "{\"attention_mask\": torch.ones_like(same) & torch.ones"),
+    Mutant(9, "data.py", "for n in lengths for i in range(n)]", "for i in range(sum(lengths))]"),
+    Mutant(9, "packing.py", "for label in (IGNORED, *e[\"labels\"][1:])", "for label in e[\"labels\"]"),
+    Mutant(10, "evaluation.py", "            total += float(batch_sum)\n            count += int(batch_count)",
+           "            total += float(batch_sum / batch_count)\n            count += 1"),
+    Mutant(11, "loop.py", "            state.scaler.unscale_(optimizer)  #", "            #"),
+    Mutant(12, "loop.py", "            if not skipped:  #", "            if True:  #"),
+    Mutant(12, "optimizers.py", "    scaler.update()\n", ""),
+    Mutant(13, "loop.py", "                state.made += 1", "                state.made += len(window)"),
+    Mutant(14, "config.py", "return self.lr * (step + 1) / self.warmup", "return self.lr * step / self.warmup"),
+    Mutant(15, "optimizers.py", "        group[\"lr\"] = group[\"initial_lr\"] * factor",
+           "        group[\"lr\"] = group[\"initial_lr\"] * factor; group[\"betas\"] = (0.95 - 0.1 * factor, 0.95)"),
+    Mutant(16, "loop.py", "lr = config.rate(state.made, total)", "lr = config.rate(state.made, total * config.accumulate)"),
+    Mutant(17, "loop.py", "return config.schedule.after([e.result.loss for e in history.evaluations])",
+           "return config.schedule.after([s.loss for s in history.steps])"),
+    Mutant(17, "schedules.py", "            if waited > self.patience:", "            if waited >= self.patience:"),
+    Mutant(18, "optimizers.py", "{\"params\": [p for p in trainable if p.dim() < 2], \"weight_decay\": 0.0}",
+           "{\"params\": [p for p in trainable if p.dim() < 2], \"weight_decay\": weight_decay}"),
+    Mutant(18, "optimizers.py", "    trainable = [p for p in model.parameters() if p.requires_grad]",
+           "    trainable = [p for _, p in model.named_parameters(remove_duplicate=False) if p.requires_grad]"),
+    Mutant(19, "stopping.py", "            self.reference, self.waited = loss, 0", "            self.reference = loss"),
+    Mutant(19, "stopping.py", "        if loss < self.best_loss:", "        if not loss >= self.best_loss:"),
+    Mutant(19, "stopping.py", "        if loss < self.reference - self.min_delta:",
+           "        if loss < self.best_loss + 1e-9 - self.min_delta:"),
+    Mutant(20, "loop.py", "        state.stopping.restore(model)", "        pass"),
+    Mutant(20, "weights.py", "tensor.detach().clone() for", "tensor.detach() for"),
+    Mutant(21, "loop.py", "processes, start=state.step):", "processes, start=0):"),
+    Mutant(21, "loop.py", "            seed_update(config.seed, step, rank, device)", "            pass"),
+    Mutant(21, "state.py", "(\"optimizer\", \"scaler\", \"history\", \"average\", \"stopping\")",
+           "(\"optimizer\", \"scaler\", \"history\", \"average\")"),
+    Mutant(21, "state.py", "(\"optimizer\", \"scaler\", \"history\", \"average\", \"stopping\")",
+           "(\"optimizer\", \"history\", \"average\", \"stopping\")"),
+    Mutant(21, "checkpoint.py", "f\".step-{step:08d}.part\"", "f\"step-{step:08d}\""),
+    Mutant(22, "averaging.py", "            self._write(own)", "            pass"),
+    Mutant(22, "averaging.py", "        self.updates = state[\"updates\"]", "        self.updates = 0"),
+    Mutant(22, "loop.py", "    with state.average.swapped_in() if state.average else nullcontext():", "    with nullcontext():"),
+    Mutant(23, "modes.py", "            module.training = flag", "            module.training = False"),
+    Mutant(23, "evaluation.py", "            module.training = flag", "            module.training = True"),
+    Mutant(23, "loop.py", "                model.train()", "                pass"),
+    Mutant(24, "lr_range.py", "run(copy.deepcopy(model), train", "run(model, train"),
+    Mutant(24, "lr_range.py", "with torch.random.fork_rng(devices=devices), tqdm", "with tqdm"),
+    Mutant(25, "weights.py", "        if id(tensor) not in seen:", "        if name not in own:"),
+    Mutant(26, "modes.py", "        model.compile()", "        model.forward = torch.compile(model)"),
+    Mutant(27, "evaluation.py", "in_batches(examples[rank::processes], batch_size)", "in_batches(examples, batch_size)"),
+    Mutant(27, "loop.py", "                summed, counted = summed + batch_sum.detach(), counted + batch_count",
+           "                summed, counted = add_up(trained, summed + batch_sum.detach(), counted + batch_count)"),
+    Mutant(28, "readings.py", "isfinite(values[0]) and (may_overflow or math.isfinite(values[1]))",
+           "isnan(0.0) or True"),
+    Mutant(28, "readings.py", "            self._broken = ~sound | self._broken", "            self._broken = ~sound"),
+    Mutant(28, "readings.py", "        self._broken = self._broken or not sound or values", "        self._broken = values"),
+    Mutant(29, "precision.py", "is_bf16_supported(including_emulation=False)", "is_bf16_supported()"),
+    Mutant(29, "precision.py", "        if parameter.requires_grad and parameter.dtype in _HALF.values():", "        if False:"),
+    Mutant(30, "modes.py", "{\"use_reentrant\": False}", "{\"use_reentrant\": True}"),
+    Mutant(31, "averaging.py", "        self.updates = 0\n        self._live", "        self.updates = 0; Average.last = self\n        self._live"),
+    Mutant(31, "loop.py", "    state = _state_at", "    state = run.state = _state_at"),
+]
+
+
+def text_with(mutant: Mutant) -> str:
+    """The module with the change; the place must be unique."""
+    text = (ROOT / "lmtune" / mutant.module).read_text("utf8")
+    found = text.count(mutant.old)
+    if found != 1:
+        raise ValueError(f"row {mutant.row}: {mutant.old!r} stands {found} times in lmtune/{mutant.module}; "
+                         "the list in tests/mutants.py must follow the code.")
+    return text.replace(mutant.old, mutant.new)
+
+
+def verdict(row: int, mutant: Mutant | None) -> int:
+    """What :func:`_pytest` says of a row, in a copy of the package with the change."""
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch)
+        shutil.copytree(ROOT / "tests", copy / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "lmtune", copy / "lmtune", ignore=shutil.ignore_patterns("__pycache__", "pretrained"))
+        (copy / "lmtune" / "pretrained").symlink_to(ROOT / "lmtune" / "pretrained")
+        shutil.copy(ROOT / "pyproject.toml", copy)
+        if mutant:
+            (copy / "lmtune" / mutant.module).write_text(text_with(mutant), "utf8")
+        child = os.fork()  # torch and transformers are loaded already: a start takes no time
+        if child == 0:
+            os._exit(_pytest(copy, row))
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _pytest(copy: Path, row: int) -> int:
+    """0 where the row's tests pass, 1 where one of them failed, 2 where they could not run."""
+    import pytest
+
+    class Failures:
+        seen = False
+
+        def pytest_runtest_logreport(self, report):
+            self.seen |= report.failed
+
+    os.chdir(copy)
+    sys.path[:] = [str(copy), *(p for p in sys.path if Path(p).resolve() != ROOT)]
+    for name in list(sys.modules):  # none of these may be the unchanged one
+        if name.partition(".")[0] in ("lmtune", "tests"):
+            del sys.modules[name]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    name, failures = f"test_row_{row:02d}_", Failures()
+    files = [str(path) for path in sorted((copy / "tests").glob("test_*.py")) if f"def {name}" in path.read_text("utf8")]
+    try:
+        code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-k", name, *files], plugins=[failures])
+        return 1 if failures.seen else 0 if code == 0 else 2
+    except BaseException:
+        return 2
+
+
+def main(arguments: list[str]) -> int:
+    os.environ.update(HF_HUB_OFFLINE="1", TQDM_DISABLE="1", OMP_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1")
+    import peft  # noqa: F401  what the tests import, once for all
+    import torch
+    import transformers  # noqa: F401
+    from transformers import GPT2LMHeadModel, LlamaForCausalLM  # noqa: F401
+
+    torch.set_num_threads(1)
+    rows = {int(a) for a in arguments} or {m.row for m in MUTANTS}
+    jobs = [(row, None) for row in sorted(rows)] + [(m.row, m) for m in MUTANTS if m.row in rows]
+    missed = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for (row, mutant), code in zip(jobs, pool.map(lambda job: verdict(*job), jobs)):
+            good = code == (0 if mutant is None else 1)
+            missed += not good
+            if mutant is None:
+                print(f"row {row:02d}  {'passes as it is' if good else 'FAILS as it is'}")
+            else:
+                print(f"row {row:02d}  {'caught' if good else 'MISSED' if code == 0 else 'DID NOT RUN'}  "
+                      f"{mutant.module}: {' '.join(mutant.new.split())[:70]}", flush=True)
+    print(f"mutants: {sum(m is not None for _, m in jobs)} changes over {len(rows)} rows, {missed} wrong")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

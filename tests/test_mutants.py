@@ -1,0 +1,18 @@
+"""The list of planted faults follows the code; `make mutants` runs them, which takes minutes."""
+import pytest
+
+from tests.mutants import MUTANTS, main, text_with
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.row:02d}-{m.module}")
+def test_the_line_to_change_stands_once_and_the_change_compiles(mutant):
+    compile(text_with(mutant), mutant.module, "exec")
+
+
+def test_every_row_of_the_checklist_has_one():
+    assert {m.row for m in MUTANTS} == set(range(1, 32))
+
+
+def test_one_row_end_to_end(capsys):
+    assert main(["14"]) == 0
+    assert "row 14  caught  config.py" in capsys.readouterr().out
