@@ -135,7 +135,8 @@ def collate(examples: Sequence[Example], device: str | torch.device = "cpu") -> 
     if any("documents" in e for e in examples):
         batch |= _kept_apart(examples, longest)
     else:
-        batch["attention_mask"] = _padded([[1] * len(row) for row in ids], longest, 0)
+        lengths = torch.tensor([[len(row)] for row in ids])
+        batch["attention_mask"] = (torch.arange(longest) < lengths).long()
     labels = [e["labels"] for e in examples]
     if isinstance(labels[0], int):
         batch["labels"] = torch.tensor(labels, dtype=torch.long)

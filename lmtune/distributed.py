@@ -27,7 +27,6 @@ def same_start(model: nn.Module) -> None:
             dist.broadcast(tensor, src=0)
 
 
-@torch.no_grad()
 def add_up(parameters: Sequence[nn.Parameter], *scalars: torch.Tensor | int) -> tuple[torch.Tensor | int, ...]:
     """Replace each gradient by its sum over the processes, and return the sums of the scalars.
 
@@ -40,12 +39,12 @@ def add_up(parameters: Sequence[nn.Parameter], *scalars: torch.Tensor | int) -> 
         if p.grad is None:
             p.grad = torch.zeros_like(p)
     gradients = [p.grad for p in parameters]
-    flat = torch.cat([*(g.flatten() for g in gradients),
-                      *(torch.as_tensor(s).to(gradients[0]).flatten() for s in scalars)])
-    dist.all_reduce(flat)
-    sizes = [*(g.numel() for g in gradients), *(1 for _ in scalars)]
-    pieces = flat.split(sizes)
-    torch._foreach_copy_(gradients, [p.view_as(g) for p, g in zip(pieces, gradients)])
+    with torch.no_grad():
+        flat = torch.cat([*(g.flatten() for g in gradients),
+                          *(torch.as_tensor(s).to(gradients[0]).flatten() for s in scalars)])
+        dist.all_reduce(flat)
+        pieces = flat.split([*(g.numel() for g in gradients), *(1 for _ in scalars)])
+        torch._foreach_copy_(gradients, [p.view_as(g) for p, g in zip(pieces, gradients)])
     return tuple(p.reshape(()) for p in pieces[len(gradients):])
 
 

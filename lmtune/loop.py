@@ -117,7 +117,8 @@ def run(
             seed_update(config.seed, step, rank, device)
             lr = config.rate(state.made, total) * _slowed(config, state.history)
             set_rate(optimizer, lr / config.lr)
-            optimizer.zero_grad()  # here, so that no gradient from before the run enters it
+            for parameter in trained:  # here, so that no gradient from before the run enters it
+                parameter.grad = None
 
             # The labels of the whole update are counted first, and each loss is divided by that
             # number: how the update is cut into micro-batches and processes changes nothing.
