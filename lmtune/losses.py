@@ -134,7 +134,7 @@ def _language_logits(model: nn.Module, batch: Batch) -> torch.Tensor:
     inputs = {k: v for k, v in batch.items() if k != "labels"}
     if inputs["attention_mask"].dim() == 4:  # packed rows: see lmtune.data.collate
         inputs["attention_mask"] = _additive(inputs["attention_mask"], next(model.parameters()).dtype)
-    if getattr(getattr(model, "config", None), "use_cache", False):
+    if hasattr(model, "generation_config"):
         inputs["use_cache"] = False  # keys and values kept for a next token that never comes
     output = model(**inputs)
     if not hasattr(output, "logits") or batch["labels"].dim() != 2:
