@@ -53,14 +53,16 @@ def fit(
 
     With a ``folder`` the run writes checkpoints there, and ``resume=True`` goes on from the
     newest: the weights at the end are bit for bit those of a run that never stopped.  The first
-    Ctrl-C ends the run after the update at hand and saves; the second raises at once.
+    Ctrl-C ends the run after the update at hand and saves; the second raises at once.  Torch's
+    random state is afterwards what it was.
     """
     config = _as_config(config, settings)
     history = History()
     rank, processes = rank_and_size()
     refuse_no_list(train)
     # Of several processes each would stop at another update; torchrun ends them all instead.
-    with asked_to_stop() if processes == 1 else nullcontext(lambda: False) as stop:
+    stopping = asked_to_stop() if processes == 1 else nullcontext(lambda: False)
+    with stopping as stop, torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         with Bar(model, config.total_steps(len(train), processes), shown=progress and rank == 0) as bar:
             for event in run(model, train, config, validation, loss, folder=folder, resume=resume,
                              history=history, stop=stop):

@@ -301,6 +301,15 @@ def test_the_seed_decides_dropout_whatever_happened_before():
     assert torch.equal(weights(1), weights(1000))
 
 
+def test_the_callers_random_state_comes_back():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    model = tiny_gpt2()
+    torch.manual_seed(5)
+    fit(model, ragged_examples([5, 7, 3]), steps=3, seed=9)
+    assert torch.equal(torch.rand(3), expected)
+
+
 def test_clipping_bounds_the_update():
     moved = sgd_step(tiny_gpt2(), ragged_examples([9, 5]), steps=1, clip=0.01)
     assert sum(m.pow(2).sum() for m in moved.values()).sqrt().item() == pytest.approx(0.01, rel=1e-3)
