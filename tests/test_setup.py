@@ -35,7 +35,7 @@ def test_what_pip_said_becomes_one_line(lines, words):
 
 
 def test_the_stamp_follows_the_pins(tmp_path, monkeypatch):
-    for name in ("requirements.txt", "pyproject.toml"):
+    for name in ("requirements.txt", "requirements-encoder.txt", "pyproject.toml"):
         (tmp_path / name).write_text("torch==2.13.0\n")
     monkeypatch.setattr(setup_env, "ROOT", str(tmp_path))
     before = setup_env.wanted_stamp()
