@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import torch
 #: How many checkpoints a folder keeps: the newest, and one to fall back on.
 KEPT = 2
 
+_NAME = re.compile(r"step-\d{8,}")  # nothing else in the folder is ours
 _FILES = ("state.safetensors", "state.json")
 
 
@@ -80,15 +82,17 @@ def read(path: Path) -> dict:
 
 def existing(folder: Path) -> list[Path]:
     """The complete checkpoints of a folder, oldest first."""
-    return sorted(p for p in folder.glob("step-*") if p.name[5:].isdigit() and p.is_dir())
+    return sorted((p for p in folder.glob("step-*") if _NAME.fullmatch(p.name) and p.is_dir()),
+                  key=lambda p: int(p.name[5:]))
 
 
 def prepare(folder: Path) -> None:
     """Make the folder, prove that it can be written to, and clear what a kill left half-written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(".step-*"):
-            shutil.rmtree(left)
+        for left in folder.glob(".step-*.part"):
+            if _NAME.fullmatch(left.name[1:-5]):
+                shutil.rmtree(left)
         probe = folder / ".writable"
         probe.write_text("", "utf8")
         probe.unlink()
@@ -131,7 +135,7 @@ def _without_tensors(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     """Plain data for JSON: tensors go into ``tensors``, keys and tuples are kept as they are."""
     if isinstance(value, torch.Tensor):
         name = f"{len(tensors)}"
-        tensors[name] = value.detach().contiguous()
+        tensors[name] = value.detach().clone(memory_format=torch.contiguous_format)  # none may share memory
         return {"tensor": name}
     if isinstance(value, dict):
         return {"items": [[k, _without_tensors(v, tensors)] for k, v in value.items()]}

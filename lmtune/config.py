@@ -1,6 +1,7 @@
 """The settings of a training run."""
 from __future__ import annotations
 
+import functools
 import math
 import numbers
 from dataclasses import dataclass, fields
@@ -19,7 +20,7 @@ class Config:
     """What a training run needs to know.  A wrong value is refused on construction."""
 
     steps: int | None = None
-    """Updates of the weights.  Give this or ``epochs``; with neither, one epoch."""
+    """Updates of the weights, those that fp16 skips included.  Give this or ``epochs``; with neither, one epoch."""
     epochs: int | None = None
     """Passes over the training examples."""
     batch_size: int = 8
@@ -83,10 +84,16 @@ class Config:
         for name in ("gradient_checkpointing", "compile", "deterministic"):
             value = getattr(self, name)
             refuse(not isinstance(value, bool), name, value, "True or False")
+        refuse(self.seed >= 2**32, "seed", self.seed, "below 2**32")
         refuse(self.patience is not None and self.evaluate_every is None, "evaluate_every", None,
                "with patience, a whole number of updates between evaluations")
         self._refuse_numbers()
         self._refuse_choices()
+        for field in fields(self):  # numpy's numbers as Python's, which can be saved
+            value = getattr(self, field.name)
+            if isinstance(value, numbers.Real) and not isinstance(value, bool):
+                object.__setattr__(self, field.name, int(value) if _whole(value, 0) else float(value))
+        object.__setattr__(self, "betas", tuple(float(b) for b in self.betas))
 
     def _refuse_numbers(self) -> None:
         refuse(not (_finite(self.lr) and self.lr > 0), "lr", self.lr,
@@ -105,14 +112,16 @@ class Config:
                "betas", self.betas, "two numbers from 0 up to but not including 1")
 
     def _refuse_choices(self) -> None:
-        refuse(self.schedule not in tuple(SCHEDULES) and not callable(self.schedule),
+        given = self.schedule if isinstance(self.schedule, str) else ""
+        refuse(given not in SCHEDULES and (isinstance(self.schedule, type) or not callable(self.schedule)),
                "schedule", self.schedule, f"one of {', '.join(map(repr, SCHEDULES))}, or a "
                "schedule of lmtune.schedules such as Cyclic(half_cycle=20)")
         refuse(isinstance(self.schedule, Plateau) and self.evaluate_every is None, "evaluate_every", None,
                "with a Plateau schedule, a whole number of updates between evaluations")
         refuse(self.precision not in PRECISIONS, "precision", self.precision,
                f"one of {', '.join(map(repr, PRECISIONS))}")
-        refuse(self.optimizer is not None and not callable(self.optimizer), "optimizer", self.optimizer,
+        refuse(self.optimizer is not None and (isinstance(self.optimizer, type) or not callable(self.optimizer)),
+               "optimizer", self.optimizer,
                "None for AdamW, or a function (model, config) -> optimizer such as lmtune.optimizers.adamw")
 
     def steps_per_epoch(self, examples: int, processes: int = 1) -> int:
@@ -139,10 +148,21 @@ class Config:
             value = getattr(self, field.name)
             if field.name in ("log_every", "save_every"):
                 continue
-            if callable(value):  # a schedule of lmtune shows its fields, a function its name
-                value = getattr(value, "__qualname__", None) or repr(value)
-            plain[field.name] = list(value) if isinstance(value, tuple) else value
+            plain[field.name] = name_of(value) if callable(value) else value
         return plain
+
+
+def name_of(function) -> str:
+    """What a callable is called in a checkpoint, the same in another process.
+
+    A schedule of lmtune shows its fields, a partial its arguments, any other object its class.
+    """
+    if isinstance(function, functools.partial):
+        return f"{name_of(function.func)} with {function.args} {function.keywords}"
+    name = getattr(function, "__qualname__", None)
+    if name is None:
+        name = type(function).__qualname__ if " at 0x" in repr(function) else repr(function)
+    return name
 
 
 def _whole(value, least: int) -> bool:

@@ -130,9 +130,8 @@ def collate(examples: Sequence[Example], device: str | torch.device = "cpu") -> 
     ``IGNORED`` because of where they are, never because of which token stands
     there: a real end of text keeps its label even if the padding uses the same id.
 
-    With packed examples (:func:`lmtune.pack`) the mask is bool of shape (batch, 1, longest,
-    longest), True where the first position may look at the second, and ``position_ids``
-    count from 0 in each document.
+    With packed examples (:func:`lmtune.pack`) there is no mask but ``documents``, the number of
+    the document that each position belongs to, and ``position_ids``, its place in there.
     """
     longest = max(len(e["input_ids"]) for e in examples)
     ids = [e["input_ids"] for e in examples]
@@ -157,18 +156,15 @@ def _padded(rows: list[list[int]], longest: int, filler: int) -> torch.Tensor:
 
 
 def _kept_apart(examples: Sequence[Example], longest: int) -> Batch:
-    """Mask and positions of packed rows.  Padding is a document of its own, so that each position
-    has something to look at."""
+    """Which document each position of packed rows belongs to, and its place there.  Padding is a
+    document of its own, so that each position has something to look at."""
     positions, numbers = [], []
     for example in examples:
         lengths = example.get("documents", [len(example["input_ids"])])
         lengths = [*lengths, longest - sum(lengths)]
         positions.append([i for n in lengths for i in range(n)])
         numbers.append([d for d, n in enumerate(lengths) for _ in range(n)])
-    number = torch.tensor(numbers)
-    same = number[:, None, :, None] == number[:, None, None, :]
-    return {"attention_mask": same & torch.ones(longest, longest, dtype=torch.bool).tril(),
-            "position_ids": torch.tensor(positions)}
+    return {"documents": torch.tensor(numbers), "position_ids": torch.tensor(positions)}
 
 
 def count_labels(example: Example) -> int:
@@ -221,6 +217,12 @@ def _refuse_malformed(i: int, example: Example, first: Example) -> None:
         raise TypeError(f"Example number {i} is {str(example)[:60]!r}, not a dict of input_ids, labels and "
                         f"characters; {remedy}")
     ids, labels = example["input_ids"], example["labels"]
+    if not isinstance(labels, (list, int)) or isinstance(labels, int) and labels < 0 and labels != IGNORED:
+        raise TypeError(f"Example number {i} has the labels {str(labels)[:60]}; give a list with a label for each "
+                        f"token, or a class, a whole number from 0; {remedy}")
+    if sum(example.get("documents", [len(ids)])) != len(ids):
+        raise ValueError(f"Example number {i} has {len(ids)} tokens and its documents {example['documents']}; pack "
+                         "examples with lmtune.pack.")
     for row in (ids, labels) if isinstance(labels, list) else (ids,):
         if not isinstance(row, list) or not row or not _all_whole(row):
             raise TypeError(f"Example number {i} has {str(row)[:60]} where a list of token ids belongs; {remedy}")

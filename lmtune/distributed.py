@@ -5,6 +5,7 @@ shares, and the loss's sum and count travel along.  Alone, every function here d
 """
 from __future__ import annotations
 
+import hashlib
 from typing import Sequence
 
 import torch
@@ -31,21 +32,44 @@ def add_up(parameters: Sequence[nn.Parameter], *scalars: torch.Tensor | int) -> 
     """Replace each gradient by its sum over the processes, and return the sums of the scalars.
 
     One all-reduce of one flat tensor; a process without a share of the update takes part with
-    zeros, so that none waits for it.
+    zeros, so that none waits for it.  A parameter that no process used keeps no gradient: with
+    zeros the optimizer would still decay it.
     """
     if rank_and_size()[1] == 1:
         return scalars
-    for p in parameters:
-        if p.grad is None:
-            p.grad = torch.zeros_like(p)
+    missing = [i for i, p in enumerate(parameters) if p.grad is None]
+    for i in missing:
+        parameters[i].grad = torch.zeros_like(parameters[i])
     gradients = [p.grad for p in parameters]
+    used = torch.ones(len(parameters), dtype=gradients[0].dtype)
+    used[missing] = 0.0
     with torch.no_grad():
-        flat = torch.cat([*(g.flatten() for g in gradients),
-                          *(torch.as_tensor(s).to(gradients[0]).flatten() for s in scalars)])
+        extra = [torch.as_tensor(s).to(gradients[0]).flatten() for s in (*scalars, used)]
+        flat = torch.cat([*(g.flatten() for g in gradients), *extra])
         dist.all_reduce(flat)
-        pieces = flat.split([*(g.numel() for g in gradients), *(1 for _ in scalars)])
+        *pieces, used = flat.split([*(g.numel() for g in gradients), *(e.numel() for e in extra)])
         torch._foreach_copy_(gradients, [p.view_as(g) for p, g in zip(pieces, gradients)])
+    if missing:  # only then must the flags be read
+        used = used.tolist()
+        for i in missing:
+            if not used[i]:
+                parameters[i].grad = None
     return tuple(p.reshape(()) for p in pieces[len(gradients):])
+
+
+def refuse_disagreement(device: torch.device | str, **said: str | int) -> None:
+    """Refuse processes that were given different things; compared are digests, of equal length."""
+    if rank_and_size()[1] == 1:
+        return
+    numbers = [int.from_bytes(hashlib.blake2b(repr(v).encode(), digest_size=6).digest(), "big")
+               for v in said.values()]
+    values = torch.tensor([[n, -n] for n in numbers], dtype=torch.float64, device=device)
+    dist.all_reduce(values, op=dist.ReduceOp.MAX)
+    for name, (largest, negated) in zip(said, values.tolist()):
+        if largest != -negated:
+            raise ValueError(f"The processes have different {name} (this one: {str(said[name])[:80]}). Give every "
+                             "process the same model, data, settings and a folder on a disk that they share; "
+                             "lmtune gives each its share of the data.")
 
 
 def add_up_numbers(*numbers: float, device: torch.device | str = "cpu") -> list[float]:
@@ -55,8 +79,3 @@ def add_up_numbers(*numbers: float, device: torch.device | str = "cpu") -> list[
     values = torch.tensor(numbers, dtype=torch.float64, device=device)
     dist.all_reduce(values)
     return values.tolist()
-
-
-def any_process(flag: bool, device: torch.device | str = "cpu") -> bool:
-    """Whether the flag is set in any of the processes."""
-    return add_up_numbers(float(flag), device=device)[0] > 0

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from contextlib import contextmanager
 from typing import NamedTuple, Sequence
 
@@ -13,7 +14,7 @@ from lmtune.data import Example, collate, in_batches, refuse_unreadable
 from lmtune.distributed import add_up_numbers, rank_and_size
 from lmtune.losses import next_token_loss, sum_and_count
 from lmtune.precision import PRECISIONS, autocast
-from lmtune.settings import refuse
+from lmtune.settings import refuse, shown
 
 
 class Evaluation(NamedTuple):
@@ -37,7 +38,6 @@ class Evaluation(NamedTuple):
         return self.loss * self.labels / math.log(2) / max(1, self.characters)
 
 
-@torch.no_grad()
 def evaluate(
     model: nn.Module, data: Sequence[Example], *, batch_size: int = 16,
     loss=next_token_loss, precision: str = "auto", progress: bool = True,
@@ -50,19 +50,29 @@ def evaluate(
 
     Raises ``ValueError`` where there is no label to count.
     """
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size!r}; allowed: a whole number of at least 1.")
+    from lmtune.packing import refuse_model_that_mixes
+
+    whole = isinstance(batch_size, numbers.Integral) and not isinstance(batch_size, bool) and batch_size >= 1
+    refuse(not whole, "batch_size", batch_size, "a whole number of at least 1")
     refuse(precision not in PRECISIONS, "precision", precision, f"one of {', '.join(map(repr, PRECISIONS))}")
+    refuse_unreadable(model, data)
+    refuse_model_that_mixes(model, data)
+    return measure(model, data, int(batch_size), loss, precision, progress)
+
+
+@torch.no_grad()
+def measure(
+    model: nn.Module, data: Sequence[Example], batch_size: int, loss, precision: str, progress: bool,
+) -> Evaluation:
+    """:func:`evaluate` without its checks, for data that were checked before."""
     device = next(model.parameters()).device
     rank, processes = rank_and_size()
     # Examples of like length share a batch: less padding, the same sums.
     examples = sorted(data, key=lambda e: len(e["input_ids"]))
-    refuse_unreadable(model, examples)
     total, count = 0.0, 0
     with evaluating(model):
         batches = list(in_batches(examples[rank::processes], batch_size))
-        for batch in tqdm(batches, desc="evaluate", unit="batch", leave=False, delay=1.0,
-                          disable=not progress):
+        for batch in tqdm(batches, desc="evaluate", unit="batch", leave=False, delay=1.0, **shown(progress)):
             with autocast(precision, device):
                 batch_sum, batch_count = sum_and_count(loss, model, collate(batch, device))
             total += float(batch_sum)

@@ -9,8 +9,8 @@ from lmtune.evaluation import Evaluation
 class Step(NamedTuple):
     """One update of the weights."""
 
-    step: int  #: how many updates have been made, this one included
-    loss: float  #: mean loss in nats over all labels of the update
+    step: int  #: the update's number, from 1
+    loss: float  #: mean loss in nats over all labels of the update; 0 where there is none
     labels: int  #: how many labels that were
     tokens: int  #: how many tokens were read, padding not counted
     lr: float  #: the rate that this update used
@@ -22,5 +22,5 @@ class Step(NamedTuple):
 class Evaluated(NamedTuple):
     """One look at the validation data."""
 
-    step: int  #: how many updates had been made
+    step: int  #: the number of the update before it, 0 at the start
     result: Evaluation  #: of the whole validation data

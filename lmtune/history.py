@@ -1,7 +1,9 @@
 """What happened in a run: a list of events, as a table and as a figure."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_type_hints
+
+import torch
 
 if TYPE_CHECKING:
     import pandas
@@ -30,8 +32,8 @@ class History:
         (self.evaluations if hasattr(event, "result") else self.steps).append(event)
 
     def state_dict(self) -> dict:
-        """The events as plain data."""
-        return {"steps": [tuple(s) for s in self.steps],
+        """The events as plain data and, because there may be many, one tensor (fp64, exact)."""
+        return {"steps": torch.tensor(self.steps, dtype=torch.float64),
                 "evaluations": [(e.step, tuple(e.result)) for e in self.evaluations]}
 
     def load_state_dict(self, state: dict) -> None:
@@ -39,7 +41,9 @@ class History:
         from lmtune.evaluation import Evaluation
         from lmtune.events import Evaluated, Step
 
-        self.steps = [Step(*values) for values in state["steps"]]
+        kinds = get_type_hints(Step).values()
+        self.steps = [Step(*(kind(value) for kind, value in zip(kinds, row)))
+                      for row in state["steps"].tolist()]
         self.evaluations = [Evaluated(step, Evaluation(*values)) for step, values in state["evaluations"]]
 
     @property

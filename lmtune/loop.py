@@ -23,20 +23,20 @@ from torch import nn
 from lmtune.averaging import Average
 from lmtune.config import Config
 from lmtune.data import Example, collate, count_labels, in_batches, order
-from lmtune.distributed import add_up, rank_and_size, same_start
-from lmtune.evaluation import evaluate
+from lmtune.distributed import add_up, rank_and_size, refuse_disagreement, same_start
+from lmtune.evaluation import measure
 from lmtune.events import Evaluated, Step
 from lmtune.history import History
 from lmtune.interrupt import asked_to_stop
 from lmtune.losses import Loss, next_token_loss, sum_and_count, without_additions
 from lmtune.modes import seed_update, training
-from lmtune.optimizers import adamw, set_rate, step_scaled, step_unless
+from lmtune.optimizers import adamw, made_optimizer, set_rate, step_scaled, step_unless
 from lmtune.precision import autocast, resolve
 from lmtune.progress import Bar
 from lmtune.readings import Readings
-from lmtune.refusals import refuse_no_list, refuse_unusable
+from lmtune.refusals import refuse_no_list, refuse_rate, refuse_unusable
 from lmtune.schedules import Plateau
-from lmtune.state import Folder, State, fingerprint
+from lmtune.state import Folder, State, about_run
 from lmtune.stopping import EarlyStopping
 
 
@@ -78,11 +78,13 @@ def run(
 ) -> Iterator[Step | Evaluated]:
     """Train ``model`` in place and yield an event after each update and evaluation.
 
-    Between two events the caller may do anything: print, plot, sample text, stop.  On a GPU the
-    events of ``log_every`` updates come together, because reading each one would wait for it.
+    Between two events the caller may do anything: print, plot, sample text.  A caller that breaks
+    off gets the weights as they then are; one that wants those of the best evaluation or of the
+    average, and a checkpoint, lets ``stop()`` be true.  (Of several processes in each at once.)  On
+    a GPU the events of ``log_every`` updates come together, because reading each would wait for it.
     Validation measures the loss without what :mod:`lmtune.losses` added for training
-    (smoothing, penalties, a teacher), so that runs can be compared.  ``history`` gets every
-    event, those before a resume as well; where ``stop()`` is true the run saves and ends.
+    (smoothing, penalties, a teacher), so that runs can be compared.  ``history``, which must be
+    empty, gets every event, those before a resume as well.
 
     Raises ``FloatingPointError`` at the first loss or gradient that is not finite; the weights
     are then those of the last good update.  With ``config.patience`` the weights at the end are
@@ -98,26 +100,28 @@ def run(
     state = _state_at_first(model, config, precision, history)
     optimizer = state.optimizer
     trained = [p for group in optimizer.param_groups for p in group["params"]]
-    saved = None
-    if folder is not None:
-        about = {"settings": config.described(), "training data": fingerprint(train),
-                 "validation data": fingerprint(validation or []), "processes": processes}
-        saved = Folder(folder, about, writes=rank == 0)
+    about = {}
+    if folder is not None or processes > 1:
+        about = about_run(model, train, validation, config, loss, precision, processes)
+    saved = None if folder is None else Folder(folder, about, writes=rank == 0)
+    if saved:
         saved.begin(state, resume)
+    refuse_disagreement(device, **about, state=state.step)
     clock = time.perf_counter() - (state.history.steps[-1].seconds if state.history.steps else 0.0)
     readings = Readings(late=log_every > 1)
 
     with training(model, config):
         for step, window in updates(train, config, processes, start=state.step):
-            if validation and (step == 0 or _due(config.evaluate_every, step)):
-                event, enough = _look(state, validation, loss, config, precision)
-                yield event
-                if enough:
-                    break
+            if validation and (step == 0 or _due(config.evaluate_every, step)) and not _looked(state):
+                yield _look(state, validation, loss, config, precision)
+            if state.stopping and state.stopping.enough:
+                if saved:
+                    saved.save(state)
+                break
             if not model.training:  # whatever the caller did between two events
                 model.train()
             seed_update(config.seed, step, rank, device)
-            lr = config.rate(state.made, total) * _slowed(config, state.history)
+            lr = refuse_rate(config.rate(state.made, total) * _slowed(config, state.history), step)
             set_rate(optimizer, lr / config.lr)
             for parameter in trained:  # here, so that no gradient from before the run enters it
                 parameter.grad = None
@@ -140,7 +144,8 @@ def run(
             broken = readings.judge(labels, summed, norm, counted, may_overflow=precision == "fp16")
             skipped = False
             if precision == "fp16":
-                skipped = bool(broken) or not step_scaled(state.scaler, optimizer)
+                broken = bool(broken)  # the scaler has to wait for the GPU anyway
+                skipped = broken or not step_scaled(state.scaler, optimizer)
             else:
                 step_unless(broken, optimizer)
             if not skipped:  # a skipped update moves neither the schedule nor the average
@@ -153,17 +158,20 @@ def run(
             ending = stop() or state.step == total
             saving = saved and (ending or _due(config.save_every, state.step))
             looking = validation and _due(config.evaluate_every, state.step)
-            if ending or saving or looking or len(readings) >= log_every:
-                events = readings.drain_into(state.history.steps)
-                if saving:
+            if ending or saving or looking or broken is True or len(readings) >= log_every:
+                events, fault = readings.drain()
+                state.history.steps.extend(events)
+                if saving and not fault:
                     saved.save(state)
                 yield from events
+                if fault:
+                    raise fault
             if ending and state.step < total:
-                state.history.interrupted = True
                 break
-        else:  # neither early stopping nor Ctrl-C ended the run
-            if validation:
-                yield _look(state, validation, loss, config, precision)[0]
+        else:  # neither early stopping nor stop() ended the run
+            if validation and not _looked(state):
+                yield _look(state, validation, loss, config, precision)
+    state.history.interrupted = stop()
     if state.stopping:
         state.stopping.restore(model)
     elif state.average:
@@ -204,8 +212,10 @@ def _as_config(config: Config | None, settings: dict) -> Config:
 
 def _state_at_first(model: nn.Module, config: Config, precision: str, history: History | None) -> State:
     device = next(model.parameters()).device.type
+    if history is not None and (history.steps or history.evaluations):
+        raise ValueError(f"The history already holds a run of {len(history.steps)} updates; give an empty one.")
     return State(
-        model, (config.optimizer or adamw)(model, config),
+        model, made_optimizer(config.optimizer or adamw, model, config),
         torch.amp.GradScaler(device, config.loss_scale, enabled=precision == "fp16"),
         history if history is not None else History(),
         Average(model, config.ema) if config.ema is not None else None,
@@ -223,13 +233,20 @@ def _slowed(config: Config, history: History) -> float:
     return config.schedule.after([e.result.loss for e in history.evaluations])
 
 
+def _looked(state: State) -> bool:
+    """Whether the weights as they are have been evaluated, as after a resume they may have been."""
+    seen = state.history.evaluations
+    return bool(seen) and seen[-1].step == state.step
+
+
 def _look(
     state: State, validation: Sequence[Example], loss: Loss, config: Config, precision: str,
-) -> tuple[Evaluated, bool]:
-    """Evaluate the weights that the run would give back, and say whether it is time to stop."""
+) -> Evaluated:
+    """Evaluate the weights that the run would give back, and let early stopping take note."""
     with state.average.swapped_in() if state.average else nullcontext():
-        result = evaluate(state.model, validation, batch_size=config.batch_size,
-                          loss=without_additions(loss), precision=precision, progress=False)
-        enough = state.stopping is not None and state.stopping.stops(state.step, result.loss, state.model)
+        result = measure(state.model, validation, config.batch_size, without_additions(loss), precision,
+                         progress=False)
+        if state.stopping:
+            state.stopping.note(state.step, result.loss, state.model)
     state.history.evaluations.append(Evaluated(state.step, result))
-    return state.history.evaluations[-1], enough
+    return state.history.evaluations[-1]

@@ -63,20 +63,46 @@ def penalized(loss: Loss, *, l1: float = 0.0, l2: float = 0.0) -> Loss:
     return with_penalty
 
 
+def anchored(loss: Loss, model: nn.Module, strength: float) -> Loss:
+    """``loss`` plus ``strength / 2 * sum((w - start) ** 2)`` per label: a penalty towards the start.
+
+    L2-SP (Li, Grandvalet and Davoine 2018, arXiv:1802.01483).  The start is what the trainable
+    parameters of ``model`` are now; a parameter without one (a head put on later) goes free.
+    """
+    refuse(not 0 <= strength < float("inf"), "strength", strength, "a finite number of at least 0")
+    start = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
+
+    def with_anchor(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        total, count = sum_and_count(loss, model, batch)
+        moved = [p - start[n] for n, p in model.named_parameters() if n in start and p.requires_grad]
+        if not moved:
+            raise ValueError("No trainable parameter of this model has a start to be held to; give anchored "
+                             "the model itself, before it is wrapped.")
+        return total + count * strength / 2 * sum(d.pow(2).sum() for d in moved), count
+
+    with_anchor.bare = without_additions(loss)
+    return with_anchor
+
+
 def distilled(teacher: nn.Module, weight: float = 0.5, temperature: float = 2.0) -> Loss:
     """Next-token loss mixed with imitation of a teacher (Hinton et al. 2015, arXiv:1503.02531).
 
     ``(1 - weight) * cross-entropy + weight * temperature ** 2 * KL(teacher, student)``, the
-    latter between the distributions at ``temperature``, summed over the labels that count.
+    latter between the distributions at ``temperature``, summed over the labels that count.  The
+    teacher is put into evaluation mode.
     """
     refuse(not 0 <= weight <= 1, "weight", weight, "from 0 to 1")
     refuse(not 0 < temperature < float("inf"), "temperature", temperature, "a finite number above 0")
+    teacher.eval()
 
     def loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         logits = _language_logits(model, batch)
         with torch.no_grad():
             target = (_at_least_fp32(_language_logits(teacher, batch)) / temperature).log_softmax(-1)
         total, count = token_cross_entropy(logits, batch["labels"])
+        if logits.shape != target.shape:
+            raise ValueError(f"The teacher's logits have the shape {tuple(target.shape)} and the model's "
+                             f"{tuple(logits.shape)}; both must share one tokenizer and vocabulary.")
         student = (_at_least_fp32(logits) / temperature).log_softmax(-1)
         divergence = F.kl_div(student, target, reduction="none", log_target=True).sum(-1)
         imitation = (divergence * (shifted(batch["labels"]) != IGNORED)).sum()
@@ -87,7 +113,7 @@ def distilled(teacher: nn.Module, weight: float = 0.5, temperature: float = 2.0)
 
 
 def without_additions(loss: Loss) -> Loss:
-    """The loss that ``smoothed``, ``penalized`` or ``distilled`` was built on; others as they are."""
+    """What ``smoothed``, ``penalized``, ``anchored`` or ``distilled`` was built on; others as they are."""
     return getattr(loss, "bare", loss)
 
 
@@ -116,6 +142,9 @@ def classification_loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, t
     """Cross-entropy of the class, in nats: the sum over rows and the number of rows."""
     logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
     labels = batch["labels"]
+    if not isinstance(logits, torch.Tensor) or labels.dim() != 1:
+        raise TypeError("The classification loss needs a classifier and examples with a class; make them with "
+                        "lmtune.classifier and lmtune.labelled.")
     total = F.cross_entropy(_at_least_fp32(logits), labels, ignore_index=IGNORED, reduction="sum")
     return total, (labels != IGNORED).sum()
 
@@ -126,14 +155,21 @@ def sum_and_count(loss, model: nn.Module, batch: Batch) -> tuple[torch.Tensor, t
     if not (isinstance(result, tuple) and len(result) == 2):
         raise TypeError(f"The loss returned a {type(result).__name__}; a loss returns (sum, count): the "
                         "sum of the losses over all labels, and how many labels that were.")
-    return result
+    total, count = result[0], torch.as_tensor(result[1])
+    if not isinstance(total, torch.Tensor) or total.dim() or count.dim():
+        raise TypeError("The loss returned (sum, count) of which one is no single number; both are tensors of "
+                        "shape (): call .sum() on losses and mask.")
+    if torch.is_grad_enabled() and not total.requires_grad:
+        raise ValueError("The loss returned a sum without a gradient; it must be computed from the model's output "
+                         "without .detach(), .item() or torch.no_grad().")
+    return total, count
 
 
 def _language_logits(model: nn.Module, batch: Batch) -> torch.Tensor:
     """Logits (B, T, V) of a language model; a classifier is refused."""
-    inputs = {k: v for k, v in batch.items() if k != "labels"}
-    if inputs["attention_mask"].dim() == 4:  # packed rows: see lmtune.data.collate
-        inputs["attention_mask"] = _additive(inputs["attention_mask"], next(model.parameters()).dtype)
+    inputs = {k: v for k, v in batch.items() if k not in ("labels", "documents")}
+    if "documents" in batch:  # packed rows: see lmtune.data.collate
+        inputs["attention_mask"] = _apart(batch["documents"], next(model.parameters()).dtype)
     if hasattr(model, "generation_config"):
         inputs["use_cache"] = False  # keys and values kept for a next token that never comes
     output = model(**inputs)
@@ -143,10 +179,12 @@ def _language_logits(model: nn.Module, batch: Batch) -> torch.Tensor:
     return output.logits
 
 
-def _additive(allowed: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """The mask as a number that is added to attention's scores: the form every kind of attention takes."""
-    zeros = torch.zeros((), dtype=dtype, device=allowed.device)
-    return zeros.masked_fill(~allowed, torch.finfo(dtype).min)
+def _apart(documents: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """What is added to attention's scores, shape (B, 1, T, T): nothing where a position looks back
+    within its document, and the least number elsewhere.  Every kind of attention takes this form."""
+    same = documents[:, None, :, None] == documents[:, None, None, :]
+    allowed = same & torch.ones(same.shape[-2:], dtype=torch.bool, device=same.device).tril()
+    return torch.zeros((), dtype=dtype, device=same.device).masked_fill(~allowed, torch.finfo(dtype).min)
 
 
 def _at_least_fp32(logits: torch.Tensor) -> torch.Tensor:

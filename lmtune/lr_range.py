@@ -18,7 +18,7 @@ from lmtune.data import Example
 from lmtune.config import Config
 from lmtune.loop import run
 from lmtune.losses import Loss, next_token_loss
-from lmtune.settings import refuse
+from lmtune.settings import refuse, shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,11 +99,14 @@ def range_test(
     def rising(step: int, total: int) -> float:
         return (low / high) ** (1 - step / (total - 1))
 
-    config = Config(steps=steps, lr=high, schedule=rising, **settings)
+    taken = sorted({"lr", "schedule", "log_every"} & set(settings))
+    if taken:
+        raise ValueError(f"The range test sets {', '.join(taken)} itself; give low, high and steps.")
+    config = Config(steps=steps, lr=high, schedule=rising, log_every=1, **settings)
     devices = range(torch.cuda.device_count())
     rates, losses = [], []
     with torch.random.fork_rng(devices=devices), tqdm(total=steps, desc="range test", leave=False,
-                                                      delay=1.0, disable=not progress) as bar:
+                                                      delay=1.0, **shown(progress)) as bar:
         try:
             for event in run(copy.deepcopy(model), train, config, loss=loss):
                 rates.append(event.lr)

@@ -28,6 +28,8 @@ def training(model: nn.Module, config: Config) -> Iterator[None]:
     finally:
         for module, flag in flags.items():
             module.training = flag
+        for parameter in model.parameters():
+            parameter.grad = None  # as large as the weights, and nobody's use
 
 
 def seed_update(seed: int, step: int, rank: int, device: torch.device) -> None:
@@ -39,7 +41,8 @@ def seed_update(seed: int, step: int, rank: int, device: torch.device) -> None:
     mixed = (seed * 1_000_003 + step * 8_191 + rank * 131_071 + 1) % 2**32
     torch.default_generator.manual_seed(mixed)
     if device.type == "cuda":
-        torch.cuda.manual_seed(mixed)
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(mixed)
 
 
 @contextmanager
@@ -71,10 +74,10 @@ def _deterministic(wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    before = torch.are_deterministic_algorithms_enabled()
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS demands it
     torch.use_deterministic_algorithms(True)
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before)
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])

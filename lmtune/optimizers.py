@@ -1,7 +1,7 @@
 """Making the optimizer, and updating with it."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import torch
 from torch import nn
@@ -15,6 +15,15 @@ def adamw(model: nn.Module, config: Config) -> torch.optim.Optimizer:
     groups = parameter_groups(model, config.weight_decay)
     fused = all(p.device.type in ("cpu", "cuda") for g in groups for p in g["params"])
     return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, fused=fused)
+
+
+def made_optimizer(make: Callable, model: nn.Module, config: Config) -> torch.optim.Optimizer:
+    """Call the maker and refuse what the loop cannot work with."""
+    made = make(model, config)
+    if not isinstance(made, torch.optim.Optimizer) or isinstance(made, torch.optim.LBFGS):
+        raise TypeError(f"The optimizer's maker returned a {type(made).__name__}; return an optimizer of torch.optim "
+                        "other than LBFGS, which asks for the loss several times an update.")
+    return made
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
@@ -54,7 +63,7 @@ def step_scaled(scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) 
     scale = scaler.get_scale()
     scaler.step(optimizer)
     scaler.update()
-    if scaler.get_scale() < 2.0**-14:
+    if scaler.get_scale() < min(scale, 2.0**-14):
         raise FloatingPointError("The fp16 loss scale fell below 2**-14: the gradient overflows whatever "
                                  "the scale. Use precision='bf16' or 'fp32', or a lower learning rate.")
     return scaler.get_scale() >= scale

@@ -7,9 +7,14 @@ first.  The rows are filled by best fit (Ding et al. 2024, arXiv:2404.10830).
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from itertools import accumulate
 from typing import Sequence
 
-from lmtune.data import IGNORED, Example, in_batches
+import torch
+from torch import nn
+
+from lmtune.data import IGNORED, Example, collate, in_batches
+from lmtune.evaluation import evaluating
 from lmtune.settings import refuse
 
 
@@ -41,6 +46,34 @@ def useful_share(examples: Sequence[Example], batch_size: int) -> float:
     """The share of places in a batch that hold a token, not padding, over all batches in order."""
     places = sum(len(batch) * max(map(_length, batch)) for batch in in_batches(examples, batch_size))
     return sum(map(_length, examples)) / max(1, places)
+
+
+@torch.no_grad()
+def refuse_model_that_mixes(model: nn.Module, examples: Sequence[Example]) -> None:
+    """Refuse packed examples for a model in which documents of one row would see each other.
+
+    Some kinds of attention (sliding windows) and all recurrent models take no mask of this form,
+    some without a word; so one packed row is compared with its documents alone.
+    """
+    from lmtune.losses import next_token_loss
+
+    packed = next((e for e in examples if len(e.get("documents", [])) > 1), None)
+    if packed is None:
+        return
+    device = next(model.parameters()).device
+    with evaluating(model):
+        together, _ = next_token_loss(model, collate([packed], device))
+        alone = sum(next_token_loss(model, collate([e], device))[0] for e in _taken_apart(packed))
+    if not torch.allclose(together, alone, rtol=1e-5):
+        raise ValueError(f"{type(model).__name__} does not keep packed documents apart: their loss is "
+                         f"{float(together):.4f} in one row and {float(alone):.4f} alone. Train on the examples as "
+                         "they are, without lmtune.pack.")
+
+
+def _taken_apart(packed: Example) -> list[Example]:
+    ends = list(accumulate(packed["documents"]))
+    return [{"input_ids": packed["input_ids"][a:b], "labels": packed["labels"][a:b]}
+            for a, b in zip([0, *ends], ends)]
 
 
 def _joined(row: Sequence[Example]) -> Example:

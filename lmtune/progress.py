@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from lmtune import throughput
+from lmtune import settings, throughput
+from lmtune.distributed import rank_and_size
 from lmtune.events import Evaluated, Step
 
 #: Seconds between two changes of the text.
@@ -19,7 +20,7 @@ class Bar:
 
     def __init__(self, model: nn.Module, total: int, shown: bool):
         self._model = model
-        self._bar = tqdm(total=total, desc="fit", unit="step", leave=False, disable=not shown)
+        self._bar = tqdm(total=total, desc="fit", unit="step", leave=False, **settings.shown(shown))
         self._tokens, self._since, self._next = 0, time.perf_counter(), 0.0
         self._validation = ""
 
@@ -30,7 +31,9 @@ class Bar:
         if isinstance(event, Evaluated):
             self._validation = f", validation {event.result.loss:.3f}"
             return
-        self._bar.update(event.step - self._bar.n)  # a resumed run begins further on
+        if self._tokens == 0:  # a resumed run begins further on
+            self._bar.initial = self._bar.n = event.step - 1
+        self._bar.update()
         self._tokens += event.tokens
         now = time.perf_counter()
         if now >= self._next:
@@ -42,7 +45,7 @@ class Bar:
         device = next(self._model.parameters()).device
         memory, used = throughput.peak_memory(device), None
         if throughput.peak_flops(device) is not None:
-            used = throughput.mfu(self._model, speed)
+            used = throughput.mfu(self._model, speed / rank_and_size()[1])
         return (f"loss {event.loss:.3f}{self._validation}, rate {event.lr:.1e}, {speed:,.0f} tokens/s"
                 + (f", {memory:.1f} GiB" if memory is not None else "")
                 + (f", MFU {used:.0%}" if used is not None else ""))

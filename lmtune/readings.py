@@ -10,7 +10,7 @@ import math
 import torch
 
 from lmtune.events import Step
-from lmtune.refusals import refuse_broken
+from lmtune.refusals import fault_of
 
 
 class Readings:
@@ -48,16 +48,17 @@ class Readings:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def drain_into(self, steps: list[Step]) -> list[Step]:
-        """Append the events of all kept updates, read in one transfer, and return them; raises at the
-        first broken one."""
+    def drain(self) -> tuple[list[Step], Exception | None]:
+        """The events of all sound updates since the last call, read in one transfer, and what is
+        wrong with the one after them, if anything."""
         values = [kept[-1] for kept in self._kept]
         if self._late and values:
             values = torch.stack(values).tolist()
-        events = []
+        events, fault = [], None
         for (step, labels, tokens, lr, skipped, seconds, _), (summed, norm, counted) in zip(self._kept, values):
-            refuse_broken(step, labels, summed, norm, counted, skipped)
+            fault = fault_of(step, labels, summed, norm, counted, skipped)
+            if fault:
+                break
             events.append(Step(step, summed / max(1, labels), labels, tokens, lr, norm, skipped, seconds))
-            steps.append(events[-1])
         self._kept.clear()
-        return events
+        return events, fault

@@ -1,6 +1,7 @@
 """What a run refuses before it begins, and what stops it: one sentence each, with the remedy."""
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 from typing import Sequence
@@ -10,13 +11,15 @@ from torch import nn
 from lmtune.config import Config
 from lmtune.data import Example, count_labels, refuse_unreadable
 from lmtune.distributed import rank_and_size
+from lmtune.packing import refuse_model_that_mixes
 from lmtune.precision import refuse_half_weights
+from lmtune.schedules import Plateau
 
 
-def refuse_no_list(examples) -> None:
+def refuse_no_list(examples, what: str = "training") -> None:
     """Refuse what has no length and no order."""
     if isinstance(examples, str) or not isinstance(examples, Sequence):
-        raise TypeError(f"The training examples are a {type(examples).__name__}; give a list of examples, made "
+        raise TypeError(f"The {what} examples are a {type(examples).__name__}; give a list of examples, made "
                         "from texts by lmtune.windows, lmtune.pairs or lmtune.labelled.")
 
 
@@ -27,7 +30,12 @@ def refuse_unusable(
     """Refuse data, model and settings that do not go together, before anything is changed."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"The model is a {type(model).__name__}; load one with lmtune.load.")
+    if hasattr(model, "_orig_mod"):
+        raise TypeError("The model is what torch.compile(model) returned, whose weights have other names; give "
+                        "the model itself, with compile=True or after model.compile().")
     refuse_no_list(train)
+    if validation is not None:
+        refuse_no_list(validation, "validation")
     if len(train) == 0:
         raise ValueError("There are no training examples; were the texts empty?")
     refuse_unreadable(model, train)
@@ -42,27 +50,42 @@ def refuse_unusable(
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError("Every parameter of the model is frozen; set requires_grad on some.")
     refuse_half_weights(model)
+    refuse_model_that_mixes(model, [*train, *(validation or [])])
     _refuse_lengths(len(train), config)
+    if isinstance(config.schedule, Plateau) and not validation:
+        raise ValueError("The schedule waits for a plateau of the validation loss and there are no validation data; "
+                         "give validation=..., or another schedule.")
     if config.patience is not None and not validation:
         raise ValueError(f"patience is {config.patience} and there are no validation data to wait for; "
                          "give validation=..., or patience=None.")
+    if folder is not None and not isinstance(folder, (str, Path)):
+        raise TypeError(f"folder is {folder!r}; give the path of a folder, such as 'run-1'.")
     if resume and folder is None:
         raise ValueError("resume is True and no folder is given; give the folder=... of the run to go on with.")
 
 
-def refuse_broken(
+def fault_of(
     step: int, labels: int, summed: float, norm: float, counted: float, skipped: bool,
-) -> None:
-    """Stop a run whose update could not be made; the weights are those before it."""
+) -> Exception | None:
+    """Why an update could not be made, or None; the weights are those before it."""
     if counted != labels:
-        raise ValueError(
+        return ValueError(
             f"The loss counted {counted:.0f} labels where the batches have {labels}. A loss returns "
             "(sum, count) with the number of labels that are not ignored as count; scale the sum instead.")
     if not math.isfinite(summed) or not (skipped or math.isfinite(norm)):
-        raise FloatingPointError(
+        return FloatingPointError(
             f"The update number {step} has loss {summed} (sum) and gradient norm {norm}; the weights are "
             "those before it. Usual causes: a learning rate that is too high, no warm-up, or a loss of your "
             "own that divides by zero.")
+    return None
+
+
+def refuse_rate(rate: float, step: int) -> float:
+    """The rate of an update, which a schedule of one's own may have got wrong."""
+    if not (math.isfinite(rate) and rate >= 0):
+        raise ValueError(f"The schedule gives update number {step + 1} the rate {rate}; allowed: a finite number of at "
+                         "least 0. The weights are those before it.")
+    return rate
 
 
 def _refuse_lengths(examples: int, config: Config) -> None:
@@ -80,14 +103,16 @@ def _refuse_lengths(examples: int, config: Config) -> None:
 
 def _refuse_overlap(train: Sequence[Example], validation: Sequence[Example]) -> None:
     """A validation example that was trained on says nothing about new text."""
-    seen = {_content(e) for e in train} if validation else set()
-    both = sum(_content(e) in seen for e in validation)
+    seen = {tokens for e in train for tokens in _documents(e)} if validation else set()
+    both = sum(any(tokens in seen for tokens in _documents(e)) for e in validation)
     if both:
         raise ValueError(f"{both} of the {len(validation)} validation examples are training examples too, so their "
                          "loss would say nothing about new text; split the texts before making examples. (To "
                          "watch the training loss without dropout, call lmtune.evaluate.)")
 
 
-def _content(example: Example) -> tuple:
-    labels = example["labels"]
-    return tuple(example["input_ids"]), tuple(labels) if isinstance(labels, list) else labels
+def _documents(example: Example) -> list[tuple[int, ...]]:
+    """The token ids of an example, or of each document that is packed in it."""
+    ids = tuple(example["input_ids"])
+    ends = list(itertools.accumulate(example.get("documents", [len(ids)])))
+    return [ids[a:b] for a, b in zip([0, *ends], ends)]

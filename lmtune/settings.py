@@ -1,4 +1,4 @@
-"""How a wrong setting is refused: one sentence for all modules."""
+"""How a wrong setting is refused, and how a progress bar is turned off: the same in all modules."""
 from __future__ import annotations
 
 
@@ -6,3 +6,8 @@ def refuse(wrong: bool, name: str, given, allowed: str) -> None:
     """Raise ``ValueError`` when ``wrong``, saying what was given and what is allowed."""
     if wrong:
         raise ValueError(f"{name} is {given!r}; allowed: {allowed}.")
+
+
+def shown(progress: bool) -> dict:
+    """What to give to tqdm: without progress no bar, else whatever the user's TQDM_DISABLE says."""
+    return {} if progress else {"disable": True}

@@ -17,6 +17,7 @@ from torch import nn
 
 from lmtune import checkpoint
 from lmtune.averaging import Average
+from lmtune.config import Config, name_of
 from lmtune.data import Example
 from lmtune.history import History
 from lmtune.stopping import EarlyStopping
@@ -62,6 +63,7 @@ class Folder:
 
     def __init__(self, path: str | Path, about: dict, writes: bool = True):
         self.path, self.about, self.writes = Path(path).expanduser(), about, writes
+        self._saved: int | None = None
         if writes:
             checkpoint.prepare(self.path)
 
@@ -76,18 +78,44 @@ class Folder:
         saved = checkpoint.read(found[-1])
         _refuse_other_run(found[-1], saved["about"], self.about)
         state.load_state_dict(saved["state"])
+        self._saved = state.step
 
     def save(self, state: State) -> None:
         """Write a checkpoint of the state; only one of several processes does.
 
         A disk that is full costs a warning: neither the checkpoint before nor the run is lost.
         """
-        if not self.writes:
+        if not self.writes or state.step == self._saved:
             return
+        self._saved = state.step
         try:
             checkpoint.write(self.path, state.step, {"about": self.about, "state": state.state_dict()})
         except checkpoint.CheckpointError as error:
             warnings.warn(f"{error} Training goes on.", stacklevel=2)
+
+
+def about_run(model: nn.Module, train: Sequence[Example], validation: Sequence[Example] | None,
+              config: Config, loss, precision: str, processes: int) -> dict:
+    """What decides a run's result, as plain data: a resumed run must agree with it in all."""
+    trained = [(n, tuple(p.shape), str(p.dtype)) for n, p in model.named_parameters() if p.requires_grad]
+    return {
+        "settings": {**config.described(), "precision": precision, "processes": processes,
+                     "loss": name_of(loss)},
+        "training data": fingerprint(train), "validation data": fingerprint(validation or []),
+        "trained parameters": hashlib.blake2b(repr(trained).encode(), digest_size=16).hexdigest(),
+        "frozen weights": _fingerprint_of_frozen(model),
+    }
+
+
+def _fingerprint_of_frozen(model: nn.Module) -> str:
+    """A digest of a few numbers of each frozen weight: enough to tell one model from another."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            flat = parameter.detach().flatten()
+            few = flat[:: max(1, flat.numel() // 16)][:16].float().cpu()
+            digest.update(f"{name} {tuple(parameter.shape)} {few.tolist()}".encode())
+    return digest.hexdigest()
 
 
 def fingerprint(examples: Sequence[Example]) -> str:

@@ -25,8 +25,13 @@ class EarlyStopping:
         self.best_step: int | None = None
         self._weights: dict[str, torch.Tensor] = {}
 
-    def stops(self, step: int, loss: float, model: nn.Module) -> bool:
-        """Take note of an evaluation; is it time to stop?"""
+    @property
+    def enough(self) -> bool:
+        """Is it time to stop?"""
+        return self.waited >= self.patience
+
+    def note(self, step: int, loss: float, model: nn.Module) -> None:
+        """Take note of an evaluation, and of the weights where it is the best so far."""
         if loss < self.best_loss:
             self.best_loss, self.best_step = loss, step
             self._weights = snapshot(model)
@@ -34,7 +39,6 @@ class EarlyStopping:
             self.reference, self.waited = loss, 0
         else:
             self.waited += 1
-        return self.waited >= self.patience
 
     def restore(self, model: nn.Module) -> None:
         """Give the model its best weights; without any finite evaluation it keeps its own."""

@@ -30,12 +30,12 @@ def flops_per_token(model: nn.Module, context: int = 0) -> float:
     looked up do not count.
     """
     config = model.config
-    looked_up = getattr(model, "base", model).get_input_embeddings().weight  # a Classifier has a base
-    # Tied embeddings are multiplied as well, by the head.
-    tied = getattr(config, "tie_word_embeddings", False) and hasattr(model, "lm_head")
-    weights = sum(p.numel() for p in model.parameters()) - (0 if tied else looked_up.numel())
-    positions = getattr(config, "n_positions", 0) * config.hidden_size  # GPT-2 looks them up as well
-    return 6.0 * (weights - positions) + 12.0 * config.num_hidden_layers * config.hidden_size * context
+    # What is only looked up is not multiplied; tied embeddings are, by the head.
+    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    kept = None if head is None else head.weight
+    looked_up = {e.weight for e in model.modules() if isinstance(e, nn.Embedding) and e.weight is not kept}
+    weights = sum(p.numel() for p in model.parameters()) - sum(w.numel() for w in looked_up)
+    return 6.0 * weights + 12.0 * config.num_hidden_layers * config.hidden_size * context
 
 
 def mfu(model: nn.Module, tokens_per_second: float, context: int = 0) -> float | None:

@@ -92,10 +92,36 @@ def test_row_27_there_is_one_all_reduce_for_each_update(tmp_path):
     def work(rank):
         original, calls = dist.all_reduce, []
         dist.all_reduce = lambda *a, **k: (calls.append(1), original(*a, **k))[1]
-        fit(tiny_gpt2(), EXAMPLES, steps=5, batch_size=1, accumulate=3)
-        return len(calls)
+        counts = []
+        for steps in (2, 5):
+            calls.clear()
+            fit(tiny_gpt2(), EXAMPLES, steps=steps, batch_size=1, accumulate=3)
+            counts.append(len(calls))
+        return counts[1] - counts[0]  # the rest is what the processes tell each other at the start
 
-    assert in_two_processes(tmp_path, work) == [5, 5]
+    assert in_two_processes(tmp_path, work) == [3, 3]
+
+
+def test_row_05_a_parameter_that_nobody_uses_is_left_alone(tmp_path):
+    def work(rank=None):
+        model = tiny_gpt2()
+        model.unused = torch.nn.Parameter(torch.ones(3, 3, dtype=torch.float64))
+        fit(model, EXAMPLES, steps=3, batch_size=1, lr=0.1, weight_decay=0.5)
+        return model.unused.detach()
+
+    assert all(torch.equal(w, work()) for w in in_two_processes(tmp_path, work))
+
+
+@pytest.mark.parametrize("what, words", [("data", "different training data"), ("settings", "different settings")])
+def test_processes_that_were_given_different_things_are_told_so(tmp_path, what, words):
+    def work(rank):
+        examples = EXAMPLES[rank:] if what == "data" else EXAMPLES
+        try:
+            fit(tiny_gpt2(), examples, steps=2, batch_size=1, lr=1e-3 * (1 + rank * (what == "settings")))
+        except ValueError as error:
+            return str(error)
+
+    assert all(words in message for message in in_two_processes(tmp_path, work))
 
 
 def test_processes_that_start_from_other_weights_are_made_equal(tmp_path):

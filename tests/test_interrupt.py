@@ -37,7 +37,7 @@ def test_the_first_ends_the_run_after_the_update_and_saves(tmp_path):
     assert history.interrupted and len(history.steps) == 3
     unbroken, resumed = tiny_gpt2(resid_pdrop=0.1), tiny_gpt2(resid_pdrop=0.1)
     fit(unbroken, EXAMPLES, steps=6, batch_size=4)
-    history = fit(resumed, EXAMPLES, steps=6, batch_size=4, folder=tmp_path, resume=True)
+    history = fit(resumed, EXAMPLES, steps=6, batch_size=4, loss=pressing(), folder=tmp_path, resume=True)
     assert torch.equal(weights(unbroken), weights(resumed))
     assert len(history.steps) == 6 and not history.interrupted
 

@@ -260,7 +260,9 @@ def test_classifier_learns_and_pools_the_last_real_position():
     (dict(betas=(0.9, 1.0)), "betas"), (dict(weight_decay=-1.0), "weight_decay"),
     (dict(warmup=99, steps=3), "at most 3"), (dict(accumulate=2), "smaller accumulate or batch_size"),
     (dict(save_every=0), "save_every is 0"), (dict(log_every=0), "log_every"), (dict(loss_scale=0), "loss_scale"),
-    (dict(optimizer="adam"), "lmtune.optimizers.adamw"), (dict(lr="fast"), "finite"), (dict(learning_rate=1.0), "fit knows no setting learning_rate"),
+    (dict(optimizer="adam"), "lmtune.optimizers.adamw"), (dict(lr="fast"), "finite"),
+    (dict(optimizer=torch.optim.AdamW), "such as lmtune.optimizers.adamw"), (dict(seed=10**15), "below 2"),
+    (dict(schedule=lmtune.schedules.Cosine), "such as Cyclic"), (dict(learning_rate=1.0), "fit knows no setting learning_rate"),
 ])
 def test_wrong_settings_are_refused_with_a_remedy(settings, words):
     with pytest.raises(ValueError, match=words):
@@ -287,8 +289,9 @@ def test_validation_that_was_trained_on_is_refused():
     train, held_out = ragged_examples([5, 6, 7]), ragged_examples([5, 6], seed=1)
     with pytest.raises(ValueError, match="1 of the 3 validation examples are training examples too"):
         fit(tiny_gpt2(), train, steps=1, validation=[*held_out, train[2]])
-    other_label = {**train[2], "labels": [IGNORED, *train[2]["labels"][1:]]}
-    fit(tiny_gpt2(), train, steps=1, validation=[*held_out, other_label])
+    with pytest.raises(ValueError, match="2 of the 3"):
+        fit(tiny_gpt2(), lmtune.pack(train, 20), steps=1, validation=[held_out[0], *train[:2]])
+    fit(tiny_gpt2(), train, steps=1, validation=held_out)
 
 
 def test_the_seed_decides_dropout_whatever_happened_before():
@@ -352,10 +355,57 @@ def test_no_gradient_from_before_the_run_enters_it():
 @pytest.mark.parametrize("loss, kind, words", [
     (lambda m, b: next_token_loss(m, b)[0], TypeError, "returns .sum, count."),
     (lambda m, b: (next_token_loss(m, b)[0], 2 * next_token_loss(m, b)[1]), ValueError, "counted"),
+    (lambda m, b: (torch.ones(3), 4), TypeError, "call .sum"), (lambda m, b: (2.0, 4), TypeError, "call .sum"),
+    (lambda m, b: (next_token_loss(m, b)[0].detach(), 4), ValueError, "without .detach"),
 ])
 def test_a_loss_of_ones_own_must_keep_the_contract(loss, kind, words):
     with pytest.raises(kind, match=words):
         fit(tiny_gpt2(), ragged_examples([5]), steps=1, loss=loss)
+
+
+def test_a_count_may_be_a_number():
+    history = fit(tiny_gpt2(), ragged_examples([5]), steps=1, loss=lambda m, b: (next_token_loss(m, b)[0], 4))
+    assert history.steps[0].labels == 4
+
+
+def test_a_schedule_that_goes_wrong_is_named_and_the_weights_stay():
+    model = tiny_gpt2()
+    for bad in (math.nan, -1.0):
+        before = [p.detach().clone() for p in model.parameters()]
+        with pytest.raises(ValueError, match="update number 1 the rate"):
+            fit(model, ragged_examples([5]), steps=3, schedule=lambda step, total: bad)
+        assert all(torch.equal(a, b) for a, b in zip(before, model.parameters()))
+
+
+@pytest.mark.parametrize("maker", [lambda m, c: None, lambda m, c: torch.optim.LBFGS(m.parameters())])
+def test_an_optimizer_the_loop_cannot_use_is_refused(maker):
+    with pytest.raises(TypeError, match="return an optimizer of torch.optim"):
+        fit(tiny_gpt2(), ragged_examples([5]), steps=1, optimizer=maker)
+
+
+def test_one_history_is_for_one_run():
+    history = fit(tiny_gpt2(), ragged_examples([5]), steps=1)
+    with pytest.raises(ValueError, match="give an empty one"):
+        next(run(tiny_gpt2(), ragged_examples([5]), Config(steps=1), history=history))
+
+
+def test_no_gradient_stays_behind():
+    model = tiny_gpt2()
+    fit(model, ragged_examples([5]), steps=2)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_numpys_numbers_are_settings_too(tmp_path):
+    import numpy
+
+    config = Config(steps=numpy.int64(2), batch_size=numpy.int64(2), lr=numpy.float32(1e-3), betas=(numpy.float64(0.9), 0.9))
+    fit(tiny_gpt2(), ragged_examples([5, 6]), config, folder=tmp_path, validation=ragged_examples([4], seed=1))
+    assert type(config.batch_size) is int and type(config.lr) is float
+
+
+def test_a_compiled_copy_is_refused():
+    with pytest.raises(TypeError, match="give the model itself"):
+        fit(torch.compile(tiny_gpt2(), backend="eager"), ragged_examples([5]), steps=1)
 
 
 def test_what_the_model_cannot_read_is_named():

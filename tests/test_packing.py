@@ -94,5 +94,19 @@ def test_what_cannot_be_packed_is_refused(call, words):
         call()
 
 
+def test_row_09_models_that_take_no_such_mask_are_refused():
+    from transformers import MistralConfig, MistralForCausalLM
+
+    torch.manual_seed(0)
+    model = MistralForCausalLM(MistralConfig(
+        vocab_size=50, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=2, max_position_embeddings=32, sliding_window=3, initializer_range=0.5)).double()
+    packed = pack(ragged_examples(LENGTHS), 20)
+    for call in (lambda: fit(model, packed, steps=1), lambda: evaluate(model, packed)):
+        with pytest.raises(ValueError, match="does not keep packed documents apart"):
+            call()
+    fit(model, ragged_examples(LENGTHS), steps=1)
+
+
 def test_nothing_packs_to_nothing():
     assert pack([], 8) == []

@@ -72,7 +72,8 @@ def test_a_gradient_that_always_overflows_is_named():
         fit(single(), EXAMPLES, steps=100, batch_size=4, precision="fp16", loss=hopeless)
 
 
-def test_a_loss_that_is_not_finite_stops_fp16_as_well():
+@pytest.mark.parametrize("log_every", [1, 5])
+def test_a_loss_that_is_not_finite_stops_fp16_as_well(log_every):
     def nan(model, batch):
         total, count = next_token_loss(model, batch)
         return total * float("nan"), count
@@ -80,7 +81,7 @@ def test_a_loss_that_is_not_finite_stops_fp16_as_well():
     model = single()
     before = [p.detach().clone() for p in model.parameters()]
     with pytest.raises(FloatingPointError, match="update number 1"):
-        fit(model, EXAMPLES, steps=3, precision="fp16", loss=nan)
+        fit(model, EXAMPLES, steps=9, precision="fp16", loss=nan, log_every=log_every)
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters()))
 
 
@@ -98,10 +99,11 @@ def test_row_29_weights_and_optimizer_stay_in_fp32_and_products_are_halved(name)
 
     from dataclasses import replace
 
-    list(run(model, EXAMPLES, replace(config, optimizer=remembered), ragged_examples([6], seed=1)))
+    for event in run(model, EXAMPLES, replace(config, optimizer=remembered), ragged_examples([6], seed=1)):
+        if event.step == 2:
+            assert {p.grad.dtype for p in model.parameters()} == {torch.float32}
     assert set(seen) == {precision._HALF[name]}
     assert {p.dtype for p in model.parameters()} == {torch.float32}
-    assert {p.grad.dtype for p in model.parameters()} == {torch.float32}
     states = optimizers[0].state.values()
     assert {v.dtype for s in states for v in s.values()} == {torch.float32}
 
@@ -127,6 +129,10 @@ def test_row_29_weights_in_half_precision_are_refused_unless_frozen(dtype):
     for p in model.parameters():
         p.requires_grad_(False)
     precision.refuse_half_weights(model)
+
+
+def test_a_small_scale_that_overflows_nothing_is_no_fault():
+    assert len(fit(single(), EXAMPLES, steps=2, precision="fp16", loss_scale=1e-5).steps) == 2
 
 
 def test_an_unknown_precision_is_refused():

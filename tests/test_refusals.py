@@ -15,7 +15,8 @@ def example(ids, labels):
 
 
 @pytest.mark.parametrize("wrong, kind, words", [
-    (example(torch.tensor([1, 2]), torch.tensor([1, 2])), TypeError, "a list of token ids belongs"),
+    (example(torch.tensor([1, 2]), torch.tensor([1, 2])), TypeError, "a list with a label for each token"),
+    (example(torch.tensor([1, 2]), [1, 2]), TypeError, "a list of token ids belongs"),
     (example([], []), TypeError, "a list of token ids belongs"),
     (example([1, 2.5], [1, 2]), TypeError, "a list of token ids belongs"),
     (example([1, 2, 3], [1]), ValueError, "a label for each token"),
@@ -26,6 +27,9 @@ def example(ids, labels):
     (example([1], 1), TypeError, "of the other kind"),
     ({"input_ids": [1, 2], "labels": [1, 2]}, TypeError, "not a dict of input_ids, labels and characters"),
     ("a text", TypeError, "lmtune.windows"),
+    (example([1], -1), TypeError, "a class, a whole number from 0"),
+    (example([1], 0.5), TypeError, "a class, a whole number from 0"),
+    ({**example([1, 2], [1, 2]), "documents": [1]}, ValueError, "lmtune.pack"),
 ])
 def test_a_malformed_example_is_named(wrong, kind, words):
     for train, validation in (([GOOD, wrong], None), ([GOOD], [*ragged_examples([4], seed=1), wrong])):
@@ -67,3 +71,34 @@ def test_a_frozen_model_is_refused():
     model = tiny_gpt2().requires_grad_(False)
     with pytest.raises(ValueError, match="set requires_grad on some"):
         fit(model, [GOOD], steps=1)
+
+
+@pytest.mark.parametrize("validation", [(e for e in [GOOD]), GOOD, "a text"])
+def test_validation_that_is_no_list_is_refused(validation):
+    with pytest.raises(TypeError, match="The validation examples are a"):
+        fit(tiny_gpt2(), ragged_examples([4], seed=1), steps=1, validation=validation)
+
+
+def test_a_loss_for_the_other_kind_of_model_is_refused():
+    with pytest.raises(TypeError, match="needs a classifier"):
+        fit(tiny_gpt2(), [GOOD], steps=1, loss=lmtune.classification_loss)
+    with pytest.raises(ValueError, match="share one tokenizer"):
+        fit(tiny_gpt2(), [GOOD], steps=1, loss=lmtune.distilled(tiny_gpt2(60)))
+
+
+def test_a_plateau_without_validation_is_refused():
+    from lmtune.schedules import Plateau
+
+    with pytest.raises(ValueError, match="plateau of the validation loss"):
+        fit(tiny_gpt2(), [GOOD], steps=1, schedule=Plateau(), evaluate_every=1)
+
+
+@pytest.mark.parametrize("folder", [5, ["run"]])
+def test_a_folder_that_is_no_path_is_refused(folder):
+    with pytest.raises(TypeError, match="the path of a folder"):
+        fit(tiny_gpt2(), [GOOD], steps=1, folder=folder)
+
+
+def test_the_range_test_sets_its_rates_itself():
+    with pytest.raises(ValueError, match="sets lr itself"):
+        lmtune.range_test(tiny_gpt2(), [GOOD], lr=0.1)

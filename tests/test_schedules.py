@@ -117,7 +117,7 @@ def test_row_17_the_rate_comes_down_after_an_evaluation_and_only_then(monkeypatc
     from tests.conftest import ragged_examples, tiny_gpt2
 
     losses = iter([5.0, 5.0, 4.0, 4.5, 4.6])
-    monkeypatch.setattr(loop, "evaluate", lambda *_, **__: Evaluation(next(losses), 1, 1))
+    monkeypatch.setattr(loop, "measure", lambda *_, **__: Evaluation(next(losses), 1, 1))
     history = loop.fit(tiny_gpt2(), ragged_examples([5, 6]), steps=12, evaluate_every=3, lr=0.8, warmup=2,
                        schedule=s.Plateau(factor=0.5, patience=0), validation=ragged_examples([4], seed=1))
     assert [step.lr for step in history.steps] == pytest.approx([0.4] + [0.8] * 2 + [0.4] * 6 + [0.2] * 3)

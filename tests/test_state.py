@@ -47,6 +47,7 @@ def without_times(history):
 @pytest.mark.parametrize("precision", ["auto", "fp16"])
 def test_row_21_stopped_at_each_update_and_resumed_the_weights_are_bitwise_equal(tmp_path, precision):
     weights, history = begin(None, precision=precision)
+    assert not all(s.skipped for s in history.steps)
     assert any(s.skipped for s in history.steps) == (precision == "fp16")
     assert len({s.lr for s in history.steps}) > 3, "the plateau never came down, so its resume is not tested"
     for update in range(1, len(history.steps)):
@@ -78,6 +79,7 @@ def test_row_21_a_finished_run_resumed_is_the_same_again(tmp_path):
 def test_row_25_tied_weights_are_saved_once_and_stay_tied(tmp_path):
     fit(model_with_dropout(), EXAMPLES, steps=2, folder=tmp_path)
     saved = checkpoint.read(checkpoint.existing(tmp_path)[-1])["state"]["weights"]
+    assert set(saved) == {name for name, _ in model_with_dropout().named_parameters()}
     assert "transformer.wte.weight" in saved and "lm_head.weight" not in saved
     model = model_with_dropout()
     fit(model, EXAMPLES, steps=2, folder=tmp_path, resume=True)
@@ -181,6 +183,76 @@ def test_a_full_disk_loses_neither_the_run_nor_the_last_checkpoint(tmp_path, mon
     assert torch.equal(begin(folder, resume=True)[0], begin(None)[0])
 
 
+def test_an_early_stop_is_saved_and_resumed_as_it_ended(tmp_path):
+    settings = dict(steps=50, batch_size=4, lr=1.0, evaluate_every=1, patience=2, folder=tmp_path, validation=HELD_OUT)
+    first, second = tiny_gpt2(), tiny_gpt2()
+    history = fit(first, EXAMPLES, **settings)
+    assert 0 < len(history.steps) < 50
+    assert checkpoint.existing(tmp_path)[-1].name == f"step-{len(history.steps):08d}"
+    again = fit(second, EXAMPLES, resume=True, **settings)
+    assert without_times(again) == without_times(history)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters()))
+
+
+def test_files_that_are_no_checkpoints_stay(tmp_path):
+    for name in ("step-0", ".step-notes", "step-7", ".step-7.part", "step-00000001x"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "notes").write_text("mine")
+    (tmp_path / ".step-file").write_text("mine")
+    begin(tmp_path)
+    begin(tmp_path, resume=True)
+    assert len(list(tmp_path.glob("*/notes"))) == 5 and (tmp_path / ".step-file").exists()
+    assert [p.name for p in checkpoint.existing(tmp_path)] == ["step-00000008", "step-00000009"]
+
+
+def test_a_run_on_frozen_weights_saves_the_trained_ones_and_knows_the_others(tmp_path):
+    def frozen(seed=0):
+        torch.manual_seed(seed)
+        model = tiny_gpt2() if seed == 0 else tiny_gpt2().apply(lambda m: None)
+        for name, p in model.named_parameters():
+            p.requires_grad_("mlp" in name)
+            if seed and not p.requires_grad:
+                p.data += 1.0
+        return model
+
+    fit(frozen(), EXAMPLES, steps=2, folder=tmp_path)
+    saved = checkpoint.read(checkpoint.existing(tmp_path)[-1])["state"]["weights"]
+    assert saved and all("mlp" in name for name in saved)
+    with pytest.raises(ValueError, match="other frozen weights"):
+        fit(frozen(1), EXAMPLES, steps=2, folder=tmp_path, resume=True)
+    with pytest.raises(ValueError, match="other trained parameters"):
+        fit(tiny_gpt2(), EXAMPLES, steps=2, folder=tmp_path, resume=True)
+
+
+def test_another_loss_or_precision_cannot_be_resumed(tmp_path, monkeypatch):
+    from lmtune import loop
+    from lmtune.losses import smoothed
+
+    fit(tiny_gpt2(), EXAMPLES, steps=2, folder=tmp_path)
+    with pytest.raises(ValueError, match="loss = 'next_token_loss'"):
+        fit(tiny_gpt2(), EXAMPLES, steps=2, folder=tmp_path, resume=True, loss=smoothed(0.1))
+    monkeypatch.setattr(loop, "resolve", lambda precision, device: "fp16")
+    with pytest.raises(ValueError, match="precision = 'fp32'"):
+        fit(tiny_gpt2(), EXAMPLES, steps=2, folder=tmp_path, resume=True)
+
+
+def test_a_schedule_of_ones_own_is_known_again_in_another_process():
+    import functools
+
+    from lmtune.config import name_of
+    from lmtune.schedules import Cosine
+
+    class Own:
+        def __call__(self, step, total):
+            return 1.0
+
+    def half(step, total, floor=0.0):
+        return 0.5
+
+    names = [name_of(f) for f in (half, functools.partial(half, floor=0.1), Own(), Cosine(floor=0.2))]
+    assert len(set(names)) == 4 and not any(" at 0x" in name for name in names)
+
+
 def test_two_checkpoints_are_kept_and_sha256sum_agrees(tmp_path):
     begin(tmp_path)
     assert [p.name for p in checkpoint.existing(tmp_path)] == ["step-00000008", "step-00000009"]
@@ -209,9 +281,9 @@ def test_other_data_or_another_model_cannot_be_resumed(tmp_path):
     fit(tiny_gpt2(), EXAMPLES, steps=2, folder=tmp_path)
     with pytest.raises(ValueError, match="other training data"):
         fit(tiny_gpt2(), EXAMPLES[:-1], steps=2, folder=tmp_path, resume=True)
-    with pytest.raises(ValueError, match="of another model"):
+    with pytest.raises(ValueError, match="other trained parameters"):
         fit(tiny_gpt2(n_layer=1), EXAMPLES, steps=2, folder=tmp_path, resume=True)
-    with pytest.raises(ValueError, match="has the shape"):
+    with pytest.raises(ValueError, match="other trained parameters"):
         fit(tiny_gpt2(n_positions=40), EXAMPLES, steps=2, folder=tmp_path, resume=True)
 
 

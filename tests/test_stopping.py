@@ -20,11 +20,11 @@ def script(monkeypatch, losses):
     """Let the evaluations of a run return these losses, and record the weights at each."""
     remaining, states = iter(losses), []
 
-    def scripted(model, data, **_):
+    def scripted(model, data, *_, **__):
         states.append(copy.deepcopy(model.state_dict()))
         return Evaluation(next(remaining), 1, 1)
 
-    monkeypatch.setattr(loop, "evaluate", scripted)
+    monkeypatch.setattr(loop, "measure", scripted)
     return states
 
 
@@ -55,10 +55,10 @@ def test_row_19_nan_is_never_the_best(monkeypatch):
 
 def test_row_19_small_steps_down_count_once_they_add_up():
     memory, model = EarlyStopping(patience=3, min_delta=0.1), torch.nn.Linear(1, 1)
-    steady = [memory.stops(i, 5 - 0.06 * i, model) for i in range(30)]
+    steady = [(memory.note(i, 5 - 0.06 * i, model), memory.enough)[1] for i in range(30)]
     assert not any(steady)
     memory = EarlyStopping(patience=3, min_delta=0.1)
-    slow = [memory.stops(i, 5 - 0.02 * i, model) for i in range(30)]
+    slow = [(memory.note(i, 5 - 0.02 * i, model), memory.enough)[1] for i in range(30)]
     assert slow.index(True) == 3
 
 
