@@ -139,16 +139,18 @@ def collate(examples: Sequence[Example], device: str | torch.device = "cpu") -> 
     if any("documents" in e for e in examples):
         batch |= _kept_apart(examples, longest)
     else:
-        lengths = torch.tensor([[len(row)] for row in ids])
-        batch["attention_mask"] = (torch.arange(longest) < lengths).long()
+        batch["attention_mask"] = torch.ones(len(ids), longest, dtype=torch.long)
+        if any(len(row) < longest for row in ids):
+            batch["attention_mask"] *= torch.arange(longest) < torch.tensor([[len(row)] for row in ids])
     labels = [e["labels"] for e in examples]
     if isinstance(labels[0], int):
         batch["labels"] = torch.tensor(labels, dtype=torch.long)
     else:
         batch["labels"] = _padded(labels, longest, IGNORED)
-    if torch.device(device).type == "cuda":  # pinned, a copy need not be waited for
+    kind = torch.device(device).type
+    if kind == "cuda":  # pinned, a copy need not be waited for
         return {k: v.pin_memory().to(device, non_blocking=True) for k, v in batch.items()}
-    return {k: v.to(device) for k, v in batch.items()}
+    return batch if kind == "cpu" else {k: v.to(device) for k, v in batch.items()}
 
 
 def _padded(rows: list[list[int]], longest: int, filler: int) -> torch.Tensor:

@@ -83,17 +83,23 @@ class History:
         table["validation_loss"] = table["step"].map(measured)
         return table.set_index("step")
 
-    def plot(self) -> Figure:
-        """Training and validation loss over the updates."""
+    def plot(self, what: str = "loss") -> Figure:
+        """Training and validation loss over the updates; or, with ``"lr"`` or ``"norm"``, the learning
+        rate or the gradient's norm before clipping."""
         from lmtune.plots import figure
+        from lmtune.settings import refuse
 
+        labels = {"loss": "loss (nats per token)", "lr": "learning rate", "norm": "norm of the gradient"}
+        refuse(what not in labels, "what", what, ", ".join(map(repr, labels)))
         fig, ax = figure()
-        ax.plot([s.step for s in self.steps], self.losses, linewidth=1, label="training, each update")
-        if self.evaluations:
+        ax.plot([s.step for s in self.steps], [getattr(s, what) for s in self.steps], linewidth=1,
+                label="training, each update")
+        if what == "loss" and self.evaluations:
             ax.plot([e.step for e in self.evaluations], [e.result.loss for e in self.evaluations],
                     marker="o", label="validation")
-        ax.set(xlabel="updates", ylabel="loss (nats per token)")
-        ax.legend()
+        ax.set(xlabel="updates", ylabel=labels[what])
+        if what == "loss":
+            ax.legend()
         return fig
 
     def __repr__(self) -> str:

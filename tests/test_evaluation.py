@@ -47,3 +47,12 @@ def test_the_plot_shows_both_losses():
     assert list(training.get_ydata()) == history.losses
     assert list(validation.get_xdata()) == [0, 3]
     assert torch.isfinite(torch.tensor(validation.get_ydata())).all()
+
+
+def test_the_rate_and_the_norm_can_be_plotted_too():
+    history = fit(tiny_gpt2(), ragged_examples([5, 6]), steps=3)
+    for what in ("lr", "norm"):
+        (line,) = history.plot(what).axes[0].lines
+        assert list(line.get_ydata()) == [getattr(s, what) for s in history.steps]
+    with pytest.raises(ValueError, match="'norm'"):
+        history.plot("rate")
