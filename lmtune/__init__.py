@@ -18,6 +18,7 @@ _HOME = {
     "windows": "data",
     "pairs": "data",
     "labelled": "data",
+    "disjoint": "data",
     "pack": "packing",
     "next_token_loss": "losses",
     "classification_loss": "losses",

@@ -7,6 +7,7 @@ and happens nowhere else.
 """
 from __future__ import annotations
 
+import itertools
 import numbers
 from array import array
 from typing import Any, Iterator, Sequence
@@ -167,6 +168,19 @@ def _kept_apart(examples: Sequence[Example], longest: int) -> Batch:
         positions.append([i for n in lengths for i in range(n)])
         numbers.append([d for d, n in enumerate(lengths) for _ in range(n)])
     return {"documents": torch.tensor(numbers), "position_ids": torch.tensor(positions)}
+
+
+def disjoint(examples: Sequence[Example], others: Sequence[Example]) -> list[Example]:
+    """The examples of which nothing stands, token for token, among the others."""
+    seen = {tokens for e in others for tokens in _documents(e)}
+    return [e for e in examples if not any(tokens in seen for tokens in _documents(e))]
+
+
+def _documents(example: Example) -> list[tuple[int, ...]]:
+    """The token ids of an example, or of each document that is packed in it."""
+    ids = tuple(example["input_ids"])
+    ends = list(itertools.accumulate(example.get("documents", [len(ids)])))
+    return [ids[a:b] for a, b in zip([0, *ends], ends)]
 
 
 def count_labels(example: Example) -> int:

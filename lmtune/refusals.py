@@ -1,7 +1,6 @@
 """What a run refuses before it begins, and what stops it: one sentence each, with the remedy."""
 from __future__ import annotations
 
-import itertools
 import math
 from pathlib import Path
 from typing import Sequence
@@ -9,7 +8,7 @@ from typing import Sequence
 from torch import nn
 
 from lmtune.config import Config
-from lmtune.data import Example, count_labels, refuse_unreadable
+from lmtune.data import Example, count_labels, disjoint, refuse_unreadable
 from lmtune.distributed import rank_and_size
 from lmtune.packing import refuse_model_that_mixes
 from lmtune.precision import refuse_half_weights
@@ -103,16 +102,9 @@ def _refuse_lengths(examples: int, config: Config) -> None:
 
 def _refuse_overlap(train: Sequence[Example], validation: Sequence[Example]) -> None:
     """A validation example that was trained on says nothing about new text."""
-    seen = {tokens for e in train for tokens in _documents(e)} if validation else set()
-    both = sum(any(tokens in seen for tokens in _documents(e)) for e in validation)
+    both = len(validation) - len(disjoint(validation, train))
     if both:
         raise ValueError(f"{both} of the {len(validation)} validation examples are training examples too, so their "
-                         "loss would say nothing about new text; split the texts before making examples. (To "
-                         "watch the training loss without dropout, call lmtune.evaluate.)")
-
-
-def _documents(example: Example) -> list[tuple[int, ...]]:
-    """The token ids of an example, or of each document that is packed in it."""
-    ids = tuple(example["input_ids"])
-    ends = list(itertools.accumulate(example.get("documents", [len(ids)])))
-    return [ids[a:b] for a, b in zip([0, *ends], ends)]
+                         "loss would say nothing about new text. Split the texts before making examples; repeats "
+                         "are taken out by train = lmtune.disjoint(train, validation). (To watch the training "
+                         "loss without dropout, call lmtune.evaluate.)")

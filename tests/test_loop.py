@@ -292,6 +292,7 @@ def test_validation_that_was_trained_on_is_refused():
     with pytest.raises(ValueError, match="2 of the 3"):
         fit(tiny_gpt2(), lmtune.pack(train, 20), steps=1, validation=[held_out[0], *train[:2]])
     fit(tiny_gpt2(), train, steps=1, validation=held_out)
+    fit(tiny_gpt2(), lmtune.disjoint(train, train[1:]), steps=1, validation=train[1:])  # the remedy
 
 
 def test_the_seed_decides_dropout_whatever_happened_before():
