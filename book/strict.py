@@ -11,6 +11,10 @@ from nbval.plugin import IPyNbCell
 from book.execute import connection
 from book.normalise import stored_outputs
 
+#: Seconds for which a kernel that has ended a cell may keep its last words; nbval's own 5 are too few
+#: where other work fills the machine.
+PATIENCE = 120
+
 
 def pytest_configure():
     kernel.KernelManager = lambda **settings: KernelManager(**settings, **connection())
@@ -26,5 +30,7 @@ def pytest_configure():
 
 
 def pytest_runtest_setup(item):
+    if isinstance(item, IPyNbCell):
+        item.parent.output_timeout = PATIENCE
     if isinstance(item, IPyNbCell) and not item.options["skip"] and item.cell.execution_count is None:
         pytest.fail(f"cell {item.cell_num} was never executed; run: make notebooks", pytrace=False)
