@@ -78,7 +78,8 @@ def anchored(loss: Loss, model: nn.Module, strength: float) -> Loss:
         if not moved:
             raise ValueError("No trainable parameter of this model has a start to be held to; give anchored "
                              "the model itself, before it is wrapped.")
-        return total + count * strength / 2 * sum(d.pow(2).sum() for d in moved), count
+        # Weight times sum first: an int count times a float alone would be rounded to fp32.
+        return total + count * (strength / 2 * sum(d.pow(2).sum() for d in moved)), count
 
     with_anchor.bare = without_additions(loss)
     return with_anchor

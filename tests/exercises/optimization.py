@@ -1,0 +1,270 @@
+"""Reference answers and planted mistakes for the exercises of "optimization"."""
+import math
+
+import torch
+
+
+def reference_adamw_step(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g**2
+    m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)   # both start at zero, too small
+    w = w * (1 - lr * decay)                                # apart from the gradient
+    return w - lr * m_hat / (v_hat.sqrt() + eps), m, v
+
+
+def reference_rate(step, total, warmup, peak, floor):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    share = (step - warmup) / (total - warmup)              # of the decay that is done
+    return floor + (peak - floor) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def reference_clip(gradients, limit):
+    norm = torch.stack([g.pow(2).sum() for g in gradients]).sum().sqrt()
+    factor = min(1.0, limit / (norm + 1e-12))               # one factor, and never above 1
+    return [g * factor for g in gradients]
+
+
+def reference_accumulate(model, losses_of, micro_batches):
+    with torch.no_grad():
+        labels = sum(losses_of(model, batch).numel() for batch in micro_batches)
+    model.zero_grad()
+    for batch in micro_batches:
+        (losses_of(model, batch).sum() / labels).backward()
+    return [p.grad for p in model.parameters()]
+
+
+def reference_find_leak(model, ids):
+    before = model(ids)
+    for row in range(ids.shape[0]):
+        others = [i for i in range(ids.shape[0]) if i != row]
+        for t in range(ids.shape[1]):
+            changed = ids.clone()
+            changed[row, t] = (changed[row, t] + 1) % 11
+            after = model(changed)
+            if not torch.equal(after[row, :t], before[row, :t]):
+                return "future"
+            if not torch.equal(after[others], before[others]):
+                return "batch"
+    return "none"
+
+
+def reference_largest_batch(parameters, trained, bytes_per_token, context, gib):
+    fixed = 4 * parameters + 12 * trained                   # gradient and two running means
+    return max(0, int((gib * 2**30 - fixed) // (bytes_per_token * context)))
+
+
+# Planted mistakes.
+
+def _adam(decay_in="no", corrected=True, root="outside", square=True, factor=1, late=0, new=True):
+    def step(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+        old = m, v
+        if decay_in == "gradient":
+            g = g + decay * w
+        m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * (g**2 if square else g.abs())
+        a, b = (m / (1 - beta1 ** (t + late)), v / (1 - beta2 ** (t + late))) if corrected else (m, v)
+        w = w * (1 - {"weights": lr * decay, "without rate": decay}.get(decay_in, 0))
+        below = {"outside": b.sqrt() + eps, "inside": (b + eps).sqrt(), "none": b + eps}[root]
+        return (w - factor * lr * a / below, *((m, v) if new else old))
+    return step
+
+
+def _gives_corrected_moments(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    w, m, v = reference_adamw_step(w, g, m, v, t, lr, beta1, beta2, eps, decay)
+    return w, m / (1 - beta1**t), v / (1 - beta2**t)
+
+
+def _half_cosine(share, peak, floor):
+    return floor + (peak - floor) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def _warmed(after, before=None):
+    """A rate with the right warm-up and a mistake after it, or the other way round."""
+    def rate(step, total, warmup, peak, floor):
+        if step < warmup:
+            return (before or reference_rate)(step, total, warmup, peak, floor)
+        return (after or reference_rate)(step, total, warmup, peak, floor)
+    return rate
+
+
+def _share(step, total, warmup):
+    return (step - warmup) / (total - warmup)
+
+
+def _norm(gradients):
+    return torch.cat([g.flatten() for g in gradients]).norm()
+
+
+def _accumulate(scale, zero="once", skip_last=False):
+    """Accumulation in which ``scale(count, counts)`` divides each sum."""
+    def accumulate(model, losses_of, micro_batches):
+        counts = [losses_of(model, b).numel() for b in micro_batches]
+        if zero == "once":
+            model.zero_grad()
+        for batch in micro_batches[:len(micro_batches) - skip_last]:
+            if zero == "inside":
+                model.zero_grad()
+            losses = losses_of(model, batch)
+            (losses.sum() / scale(losses.numel(), counts)).backward()
+        return [p.grad for p in model.parameters()]
+    return accumulate
+
+
+def _probe(future=lambda before, after, row, t: not torch.equal(after[row, :t], before[row, :t]),
+           batch=lambda before, after, row: not torch.equal(after[[i for i in range(len(before)) if i != row]],
+                                                            before[[i for i in range(len(before)) if i != row]]),
+           rows=lambda ids: range(ids.shape[0]), times=lambda ids: range(ids.shape[1])):
+    """The reference with parts to exchange."""
+    def find_leak(model, ids):
+        before = model(ids)
+        for row in rows(ids):
+            for t in times(ids):
+                changed = ids.clone()
+                changed[row, t] = (changed[row, t] + 1) % 11
+                after = model(changed)
+                if future(before, after, row, t):
+                    return "future"
+                if batch(before, after, row):
+                    return "batch"
+        return "none"
+    return find_leak
+
+
+def _far(a, b):
+    return (a - b).abs().max() > 1e-2 if a.numel() else False
+
+
+def _others(before, row):
+    return [i for i in range(len(before)) if i != row]
+
+
+def _changes_ids_in_place(model, ids):
+    before = model(ids)
+    ids[0, -1] = (ids[0, -1] + 1) % 11
+    return "future" if not torch.equal(model(ids)[0, :-1], model(ids)[0, :-1]) else "none"
+
+
+def _fits(fixed, room=lambda room, row: max(0, int(room // row)), gib=2**30):
+    def largest_batch(parameters, trained, bytes_per_token, context, memory):
+        return room(memory * gib - fixed(parameters, trained), bytes_per_token * context)
+    return largest_batch
+
+
+def _true_fixed(parameters, trained):
+    return 4 * parameters + 12 * trained
+
+
+REFERENCES = {"adamw-update": reference_adamw_step, "warmup-cosine": reference_rate, "clip-norm": reference_clip,
+              "accumulate": reference_accumulate, "find-leak": reference_find_leak,
+              "fit-memory": reference_largest_batch}
+
+#: For each exercise wrong answers, and words of the hint that each must get.
+MISTAKES = {
+    "adamw-update": [
+        (_adam("weights", corrected=False), "too small at first"),
+        (_adam("gradient"), "an L2 penalty"),
+        (_adam(), "do not decay"),
+        (_adam("without rate"), "lacks the rate"),
+        (_adam("weights", root="inside"), "under the root"),
+        (_adam("weights", root="none"), "divide by its root"),
+        (_adam("weights", square=False), "not of its size"),
+        (lambda w, g, m, v, t, lr, b1, b2, e, d: reference_adamw_step(w, g, m, v, t, lr, b2, b1, e, d), "exchanged"),
+        (_adam("weights", factor=-1), "uphill"),
+        (_adam("weights", late=1), "counts from 1"),
+        (_gives_corrected_moments, "give m and v back as they are"),
+        (_adam("weights", new=False), "the old m and v"),
+        (lambda *a: reference_adamw_step(*a)[0], "return w, m, v"),
+        (lambda *a: tuple(1.5 * x for x in reference_adamw_step(*a)), "in this order"),
+    ],
+    "warmup-cosine": [
+        (_warmed(None, lambda s, n, w, p, f: p * s / w), "teach nothing"),
+        (_warmed(None, lambda s, n, w, p, f: f + (p - f) * (s + 1) / w), "not from the floor"),
+        (lambda s, n, w, p, f: _half_cosine(s / n, p, f), "no warm-up yet"),
+        (_warmed(None, lambda s, n, w, p, f: _half_cosine(s / n, p, f) * (s + 1) / w), "multiplied with the cosine"),
+        (_warmed(None, lambda s, n, w, p, f: p), "not there yet"),
+        (_warmed(lambda s, n, w, p, f: _half_cosine(s / n, p, f)), "runs from update 0"),
+        (_warmed(lambda s, n, w, p, f: _half_cosine((s - w) / n, p, f)), "does not reach its end"),
+        (_warmed(lambda s, n, w, p, f: _half_cosine(_share(s, n, w), p, 0)), "the floor is missing"),
+        (_warmed(lambda s, n, w, p, f: f + _half_cosine(_share(s, n, w), p, 0)), "added on top"),
+        (_warmed(lambda s, n, w, p, f: _half_cosine(2 * _share(s, n, w), p, f)), "a whole wave"),
+        (_warmed(lambda s, n, w, p, f: f + (p - f) * math.cos(math.pi / 2 * _share(s, n, w))), "a quarter"),
+        (_warmed(lambda s, n, w, p, f: f + (p - f) * math.cos(math.pi * _share(s, n, w))), "negative"),
+        (_warmed(lambda s, n, w, p, f: f + (p - f) * (1 - _share(s, n, w))), "a straight line: the decay"),
+        (_warmed(lambda s, n, w, p, f: _half_cosine(_share(s, n, w) / math.pi, p, f)), "lacks pi"),
+        (_warmed(lambda s, n, w, p, f: p), "does not fall"),
+        (lambda s, n, w, p, f: 7.0, "two cases"),
+        (lambda s, n, w, p, f: [p], "one number"),
+    ],
+    "clip-norm": [
+        (lambda gs, c: [g * min(1.0, c / g.norm()) for g in gs], "by its own norm"),
+        (lambda gs, c: [g.clamp(-c, c) for g in gs], "clips each value"),
+        (lambda gs, c: [g * c / _norm(gs) for g in gs], "made longer"),
+        (lambda gs, c: [g * min(1.0, c / sum(h.norm() for h in gs)) for g in gs], "do not add up"),
+        (lambda gs, c: [g * min(1.0, c / _norm(gs)**2) for g in gs], "take its root"),
+        (lambda gs, c: [g * min(1.0, c / max(h.norm() for h in gs)) for g in gs], "the largest tensor"),
+        (lambda gs, c: [g * min(1.0, c / max(h.abs().max() for h in gs)) for g in gs], "largest value"),
+        (lambda gs, c: [g * min(1.0, c / sum(h.abs().sum() for h in gs)) for g in gs], "sum of the sizes"),
+        (lambda gs, c: list(gs), "as it was"),
+        (lambda gs, c: [g * _norm(gs) / c for g in gs], "upside down"),
+        (lambda gs, c: [g * 0.5 for g in gs], "three steps"),
+        (lambda gs, c: reference_clip(gs, c)[0], "list of all clipped"),
+    ],
+    "accumulate": [
+        (_accumulate(lambda n, counts: n * len(counts)), "a short micro-batch weighs more"),
+        (_accumulate(lambda n, counts: n), "added up and divided by nothing"),
+        (_accumulate(lambda n, counts: 1), "never divided"),
+        (_accumulate(lambda n, counts: len(counts)), "where the number of labels belongs"),
+        (_accumulate(lambda n, counts: sum(counts), zero="never"), "before the first backward"),
+        (_accumulate(lambda n, counts: n * len(counts), zero="never"), "and means were averaged"),
+        (_accumulate(lambda n, counts: sum(counts), zero="inside"), "only the last"),
+        (_accumulate(lambda n, counts: sum(counts), skip_last=True), "is missing"),
+        (_accumulate(lambda n, counts: 3 * sum(counts)), "count the labels"),
+        (lambda model, losses_of, batches: losses_of(model, batches[0]).mean(), "give back [p.grad"),
+    ],
+    "find-leak": [
+        (lambda model, ids: "none" if model is None else "none", "that was not noticed"),
+        (_probe(future=lambda b, a, row, t: not torch.equal(a[row], b[row])), "a changed token may change"),
+        (_probe(batch=lambda b, a, row: not torch.equal(a, b)), "a changed row changes its own"),
+        (_probe(future=lambda b, a, row, t: t > 0 and not torch.equal(a[row, t - 1], b[row, t - 1])),
+         "small and far"),
+        (_probe(batch=lambda b, a, row: False), "the rows share a mean"),
+        (_probe(batch=lambda b, a, row: _far(a[_others(b, row)], b[_others(b, row)])), "ask for equality"),
+        (_probe(rows=lambda ids: [0]), "each row in turn"),
+        (_probe(future=lambda b, a, row, t: False,
+                batch=lambda b, a, row: not torch.equal(a[row, :-1], b[row, :-1]), times=lambda ids: [-1]),
+         "stays within its row"),
+        (_probe(future=lambda b, a, row, t: not torch.equal(a[:, :t], b[:, :t])
+                or not torch.equal(a[_others(b, row)], b[_others(b, row)])), "at the same time"),
+        (lambda model, ids: ids is None, "three words"),
+    ],
+    "fit-memory": [
+        (_fits(_true_fixed, lambda room, row: max(0, room / row)), "no whole number"),
+        (_fits(_true_fixed, lambda room, row: max(0, math.ceil(room / row))), "rounded up"),
+        (_fits(_true_fixed, lambda room, row: room // row), "became negative"),
+        (_fits(lambda n, k: 4 * n), "only the weights"),
+        (_fits(lambda n, k: 4 * n + 8 * k), "there are three"),
+        (_fits(lambda n, k: 16 * n), "frozen parameters have no gradient"),
+        (_fits(lambda n, k: 16 * k), "lie in memory too"),
+        (_fits(lambda n, k: 16 * (n + k)), "on top of all"),
+        (_fits(_true_fixed, gib=1e9), "10 ** 9"),
+        (_fits(_true_fixed, lambda room, row: max(0, int(room // (row / 256)))), "that counts tokens"),
+        (_fits(lambda n, k: 0), "take their part first"),
+        (_fits(lambda n, k: _true_fixed(n, k) / 2), "fp32 has 4"),
+        (lambda n, k, b, c, g: 17, "does not depend on the batch"),
+    ],
+}
+# Other ways to the same mistakes: they get the same hints.
+VARIANTS = {
+    "warmup-cosine": [
+        (_warmed(lambda s, n, w, p, f: max(f, _half_cosine(_share(s, n, w), p, 0))), "the floor"),
+        (_warmed(lambda s, n, w, p, f: _half_cosine(_share(s, n, w), p, f * p)), "not a share of the peak"),
+        (lambda s, n, w, p, f: "text" if n else s, "one number"),
+    ],
+    "find-leak": [(_changes_ids_in_place, "in a clone of ids"),
+                  (lambda model, ids: 0 if ids is not None else 1, "three words")],
+    "accumulate": [
+        (_accumulate(lambda n, counts: counts[0] * len(counts)), "of the first micro-batch"),
+    ],
+    "clip-norm": [(lambda gs, c: [g * min(1.0, c / torch.stack([h.norm() for h in gs]).mean()) for g in gs],
+                   "mean of the norms")],
+}
