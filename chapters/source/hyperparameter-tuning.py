@@ -850,10 +850,14 @@ from pathlib import Path
 
 folder = Path(tempfile.mkdtemp())
 (folder / "worker.py").write_text('''
-import sys, time
+import os, sys, time
+from pathlib import Path
 import lmtune
 from lmtune.tabular import Table, recorded
 
+Path(f"here-{os.getpid()}").touch()
+while len(list(Path().glob("here-*"))) < int(sys.argv[2]):
+    time.sleep(0.05)  # begin together, however long each took to start
 table = Table.of(recorded("hyperparameter_tuning_table"))
 
 def objective(settings, report):
@@ -866,17 +870,18 @@ lmtune.search(objective, {"lr": lmtune.Float(1e-5, 1e-1, log=True)}, 12, sampler
 ''')
 
 
-def worker():
-    return subprocess.Popen([sys.executable, "worker.py", "search.db"], cwd=folder, stdout=subprocess.PIPE,
-                            text=True, env={**os.environ, "PYTHONPATH": str(Path(lmtune.__file__).parents[1])})
+def worker(started):
+    return subprocess.Popen([sys.executable, "worker.py", "search.db", str(started)], cwd=folder,
+                            stdout=subprocess.PIPE, text=True,
+                            env={**os.environ, "PYTHONPATH": str(Path(lmtune.__file__).parents[1])})
 
 
-first = worker()
+first = worker(1)
 for _ in range(3):
     first.stdout.readline()
 first.kill()
 first.communicate()
-two = [worker(), worker()]
+two = [worker(3), worker(3)]  # the first one left its mark too
 made = [process.communicate()[0].count("trial") for process in two]
 
 shared = lmtune.search(table.objective, {"lr": Float(1e-5, 1e-1, log=True)}, 12, sampler="random",
