@@ -143,27 +143,40 @@ def neighbour_senses(model, tokenizer, count: int = 3, least: float = 0.4) -> Se
     """One "sense" for each word that is a token: the nearest words in the model's input embeddings.
 
     Nearness is the cosine; neighbours below ``least`` are left out.  Near means used in the
-    same places, so antonyms are near too.
+    same places, so antonyms are near too.  Raises ``ValueError`` for a tokenizer of which no
+    token is recognised as a whole word.
     """
     import torch
 
-    vocabulary = [tokenizer.decode([i]) for i in range(len(tokenizer))]
-    whole = [i for i, token in enumerate(vocabulary) if re.fullmatch(r" [a-z]{4,}", token)]
-    refuse(not whole, "tokenizer", type(tokenizer).__name__,
-           "one whose tokens begin with the blank before a word")
-    vectors = model.get_input_embeddings().weight.detach()[torch.tensor(whole)].float().cpu()
+    found = _whole_words(tokenizer)
+    words, ids = list(found), torch.tensor(list(found.values()))
+    vectors = model.get_input_embeddings().weight.detach()[ids.to(model.device)].float().cpu()
     vectors = torch.nn.functional.normalize(vectors - vectors.mean(0), dim=-1)
-    place = {vocabulary[i][1:]: n for n, i in enumerate(whole)}
+    place = {word: n for n, word in enumerate(words)}
 
     def senses(word: str) -> list[list[str]]:
         if word not in place:
             return []
-        near = (vectors @ vectors[place[word]]).topk(min(count + 1, len(whole)))
-        pairs = zip(near.indices.tolist(), near.values.tolist())
-        found = [vocabulary[whole[i]][1:] for i, cosine in pairs if cosine >= least]
-        return [[other for other in found if other != word][:count]]
+        near = (vectors @ vectors[place[word]]).topk(min(count + 1, len(words)))
+        close = [words[i] for i, cosine in zip(near.indices.tolist(), near.values.tolist()) if cosine >= least]
+        return [[other for other in close if other != word][:count]]
 
     return senses
+
+
+def _whole_words(tokenizer) -> dict[str, int]:
+    """Words of four letters or more that are one token each, with the token's id."""
+    tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    # Byte-level BPE and SentencePiece mark what begins a word, WordPiece what continues one.
+    # Any of the marks may be a token of its own elsewhere, so the most frequent one counts.
+    counts = {mark: sum(t.startswith(mark) for t in tokens) for mark in ("\u0120", "\u2581", "##")}
+    mark = max(counts, key=counts.get)
+    refuse(not counts[mark], "tokenizer", type(tokenizer).__name__,
+           "one that marks the beginning of words (byte-level BPE, SentencePiece) or what "
+           "continues them (WordPiece)")
+    mark = "" if mark == "##" else mark
+    return {token[len(mark):]: i for i, token in enumerate(tokens)
+            if re.fullmatch(mark + "[a-z]{4,}", token)}
 
 
 def _each_word(text: str, rate: float, seed: int, change: Callable[[str, random.Random], str]) -> str:

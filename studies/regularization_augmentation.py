@@ -29,8 +29,8 @@ def noisy(text: str, seed: int = 0) -> str:
     return augmentation.add_noise(augmentation.swap_characters(text, TYPOS, seed), TYPOS, seed)
 
 
-def ways(senses):
-    """Each augmentation, as a function of text and seed."""
+def ways(senses, encoders):
+    """Each augmentation, as a function of text and seed; neighbours in two embeddings."""
     one = {
         "swapped letters": lambda t, s: augmentation.swap_characters(t, RATE, s),
         "noise": lambda t, s: augmentation.add_noise(t, RATE, s),
@@ -38,6 +38,7 @@ def ways(senses):
         "neighbours": lambda t, s: augmentation.replace_synonyms(t, senses, RATE, s),
     }
     functions = list(one.values())
+    one["neighbours, encoder"] = lambda t, s: augmentation.replace_synonyms(t, encoders, RATE, s)
     return {**one, "one of the four": lambda t, s: functions[s % 4](t, s)}
 
 
@@ -105,7 +106,8 @@ def main() -> None:
     language_model, tokenizer = lmtune.load("pocket-mini")
     data = field(tokenizer)
     senses = augmentation.neighbour_senses(language_model, tokenizer)
-    found, results = ways(senses), {}
+    encoders = augmentation.neighbour_senses(*lmtune.load_encoder())
+    found, results = ways(senses, encoders), {}
     for name in ("none", *found, "mix-up", "dropout", "EMA"):
         results[name] = [run(name, seed, data, tokenizer, found.get(name)) for seed in SEEDS]
         print(name, results[name], f"{time.process_time() - began:.0f} s", flush=True)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from lmtune import augmentation as aug
+from lmtune.encoder import load_encoder
 from lmtune.models import load
 from lmtune.passages import clusters, is_code, prose, words
 
@@ -143,10 +144,24 @@ def test_rewritten_passes_prose_through_and_back():
 def test_neighbours_are_whole_words_that_are_near():
     senses = aug.neighbour_senses(*load("pocket-mini"), count=2, least=-1.0)
     (found,) = senses("graph")
+    assert senses("maximum")[0][0] == "minimum"
     assert len(found) == 2 and "graph" not in found and all(w.isalpha() for w in found)
     assert senses("notatokenatall") == [] and senses("") == []
     model, tokenizer = load("pocket-mini")
     assert aug.neighbour_senses(model, tokenizer, least=1.1)("graph") == [[]]
+
+
+def test_neighbours_in_the_encoder_are_whole_words_without_the_marks_of_its_pieces():
+    senses = aug.neighbour_senses(*load_encoder())
+    assert "graphs" in senses("graph")[0]
+    assert all(word.isalpha() and len(word) >= 4 for word in senses("false")[0])
+
+
+def test_neighbours_of_a_tokenizer_without_words_are_refused():
+    model, tokenizer = load("pocket-mini")
+    tokenizer.convert_ids_to_tokens = lambda ids: ["a"] * len(ids)
+    with pytest.raises(ValueError, match="marks the beginning of words"):
+        aug.neighbour_senses(model, tokenizer)
 
 
 # Ten synsets of our own: (offset filled in below) lexical file, kind, words, pointer to another word of the same set.
