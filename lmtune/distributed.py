@@ -6,11 +6,34 @@ shares, and the loss's sum and count travel along.  Alone, every function here d
 from __future__ import annotations
 
 import hashlib
-from typing import Sequence
+import os
+from contextlib import contextmanager
+from typing import Iterator, Sequence
 
 import torch
 import torch.distributed as dist
 from torch import nn
+
+
+@contextmanager
+def joined() -> Iterator[str | None]:
+    """Join the processes that ``torchrun`` started, for the time of the block: gloo on CPUs, nccl on GPUs.
+
+    Yields this process's device, or None where it was started alone.  Raises ``ValueError`` when there
+    are GPUs but fewer than processes on this machine.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield None
+        return
+    local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if gpus and local >= gpus:
+        raise ValueError(f"torchrun started process {local} of this machine and it has {gpus} GPUs; give "
+                         f"--nproc-per-node={gpus} or less.")
+    if gpus:
+        torch.cuda.set_device(local)
+    dist.init_process_group("nccl" if gpus else "gloo")
+    yield f"cuda:{local}" if gpus else "cpu"
+    dist.destroy_process_group()  # not after an error: it could wait for a process that is no more
 
 
 def rank_and_size() -> tuple[int, int]:

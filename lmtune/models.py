@@ -91,7 +91,7 @@ def _from_folder_or_hub(source: str, name: str | Path, pretrained: bool, seed: i
         if not pretrained:
             config = AutoConfig.from_pretrained(source, **safe)
             return _random(AutoModelForCausalLM, config, seed), tokenizer
-        with _quiet(Path(source).is_dir()):
+        with quietly(Path(source).is_dir()):
             model, report = AutoModelForCausalLM.from_pretrained(
                 source, use_safetensors=True, output_loading_info=True, **safe)
     except SafetensorError as error:
@@ -108,7 +108,7 @@ def _from_folder_or_hub(source: str, name: str | Path, pretrained: bool, seed: i
 
 
 @contextmanager
-def _quiet(quiet: bool):
+def quietly(quiet: bool = True):
     """No progress bar for what takes a moment; a download keeps its own."""
     from transformers.utils import logging
 
@@ -174,10 +174,14 @@ class Classifier(nn.Module):
     def features(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """What the head sees: shape (batch, width)."""
         states = self.base(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return self.pooled(states, attention_mask)
+
+    def pooled(self, states: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """One vector for each text, (batch, width), from states (batch, time, width)."""
         if self.pooling == "mean":
             mask = attention_mask[..., None].to(states.dtype)
             return (states * mask).sum(1) / mask.sum(1)
-        positions = torch.arange(input_ids.shape[1], device=input_ids.device)
+        positions = torch.arange(states.shape[1], device=states.device)
         last = (attention_mask * positions).argmax(dim=1)
         return states[torch.arange(len(last), device=last.device), last]
 

@@ -430,7 +430,7 @@ claim("under SGD, decay beside the step and L2 in the loss give the same weights
 # seven weights that start at 1 and get nothing but noise as a gradient, of seven different scales.
 # What is left of them after 300 updates?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 scales = 10.0 ** torch.arange(-3, 4)
 
 
