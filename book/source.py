@@ -6,6 +6,7 @@ elsewhere already: `{{exercise:CHAPTER/ID}}` is the aim, level and minutes of an
 exercise and `{{stub:CHAPTER/ID}}` its stub, both from `lmtune.exercises`;
 `{{solution:CHAPTER/ID}}` is the reference answer of the tests, folded.
 """
+import ast
 import hashlib
 import importlib.util
 import inspect
@@ -85,7 +86,19 @@ def solution(chapter, exercise, root=ROOT):
     code = textwrap.dedent(inspect.getsource(function)).rstrip()
     shown = function.__name__.removeprefix("reference_")
     code = re.sub(rf"\b{function.__name__}\b", shown, code)
+    code = "\n\n\n".join(filter(None, [imports_of(function, code), code]))
     return f"<details>\n<summary>Solution</summary>\n\n```python\n{code}\n```\n\n</details>"
+
+
+def imports_of(function, code):
+    """The imports of a function's module that its code needs, so that it runs wherever it is pasted."""
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    needed = []
+    for node in ast.parse(inspect.getsource(inspect.getmodule(function))).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            node.names = [n for n in node.names if (n.asname or n.name.split(".")[0]) in used]
+            needed += [ast.unparse(node)] if node.names else []
+    return "\n".join(needed)
 
 
 def stub(chapter, exercise, root=ROOT):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from book.source import solution
 from lmtune import exercises as ex
 
 ANSWERS = Path(__file__).with_name("exercises")
@@ -63,6 +64,14 @@ def test_the_reference_passes(chapter, exercise):
     assert list(inspect.signature(reference).parameters) == list(
         inspect.signature(stub_of(exercise)).parameters)
     prove_reference(exercise, reference)
+
+
+@each
+def test_the_folded_solution_runs_where_it_is_pasted_and_passes(chapter, exercise):
+    code = solution(chapter, exercise.id).split("```python\n")[1].split("```")[0]
+    space = {}
+    exec(code, space)
+    assert ex.judged(exercise, space[exercise.function]).status == ex.PASSED
 
 
 @each

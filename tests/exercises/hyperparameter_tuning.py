@@ -196,6 +196,8 @@ MISTAKES = {
     "range-reading": [
         (lambda r, l, s: r.index(reference_read_range_test(r, l, s)), "position in the list"),
         (lambda r, l, s: r[int(np.argmin(l))], "raw loss is least"),
+        (lambda r, l, s: r[int(np.argmin(np.diff(_curve(l, s))))], "neighbour after it alone"),
+        (lambda r, l, s: r[1 + int(np.argmin(np.diff(_curve(l, s))))], "neighbour before it alone"),
         (lambda r, l, s: r[int(np.argmin(_curve(l, s)))], "smoothed loss is least"),
         (lambda r, l, s: r[int(np.argmin(_curve(l, s)))] / 10, "minimum over ten"),
         (lambda r, l, s: _at_steepest(r, np.array(l)), "of the raw losses"),
@@ -233,6 +235,7 @@ MISTAKES = {
         (_halving(keep=lambda ranked, eta: ranked[-max(1, len(ranked) // eta):]), "largest losses"),
         (_halving(keep=lambda ranked, eta: ranked[:len(ranked) - len(ranked) // eta][:5], rounds=3), "at least one"),
         (_halving(first=True), "the latest round"),
+        (_halving(keep=lambda ranked, eta: ranked[:len(ranked) // eta]), "stopped with an error"),
         (_one_round_more, "and no longer"),
         (_twice, "made twice"),
         (_halving(back=lambda alive, losses: losses[alive[0]]), "the setting itself"),
@@ -242,6 +245,7 @@ MISTAKES = {
     "real-difference": [
         (lambda a, b: (-np.subtract(a, b).mean(), _half(a, b)), "the sign"),
         (_with_half(quantile=lambda n: 1.96), "1.96 is for many seeds"),
+        (_with_half(quantile=lambda n: 2.776), "t for five seeds"),
         (_with_half(quantile=lambda n: stats.norm.ppf(0.975)), "the normal quantile"),
         (_with_half(quantile=lambda n: stats.t.ppf(0.95, n - 1)), "on one side"),
         (_with_half(quantile=lambda n: stats.t.ppf(0.975, n)), "n - 1 degrees"),

@@ -24,11 +24,14 @@ def reference_dropout(x, u, rate, training):
     return x * (u >= rate) / (1 - rate)              # the mean stays what it was
 
 
-def reference_early_stop(losses, patience):
-    best, kept, waited = math.inf, 0, 0
+def reference_early_stop(losses, patience, min_delta):
+    best = counted = math.inf
+    kept = waited = 0
     for stopped, loss in enumerate(losses):
         if loss < best:                              # false for nan
-            best, kept, waited = loss, stopped, 0
+            best, kept = loss, stopped
+        if loss < counted - min_delta:
+            counted, waited = loss, 0
         else:
             waited += 1
         if waited == patience:
@@ -69,12 +72,18 @@ def _adam(w, gradient, m, v, t, lr):
 
 def _stop(wrong):
     """Early stopping with one thing wrong."""
-    def answer(losses, patience):
-        best, kept, waited = math.inf, 0, 0
+    def answer(losses, patience, min_delta):
+        best = counted = math.inf
+        kept = waited = 0
         for stopped, loss in enumerate(losses):
-            if loss < best or (wrong == "equal" and loss <= best) or (wrong == "nan" and stopped == 0):
+            spoilt = wrong == "nan" and stopped == 0
+            base = {"best": best, "before": losses[stopped - 1] if stopped else math.inf}.get(wrong, counted)
+            low = loss < base - (0 if wrong == "none" else min_delta)
+            low = low or spoilt or (wrong == "equal" and loss == base)
+            if low if wrong == "kept" else loss < best or spoilt:
                 best, kept = loss, stopped
-                waited = waited if wrong == "total" else 0
+            if low:
+                counted, waited = loss, waited if wrong == "total" else 0
             else:
                 waited += 1
             if waited >= patience + {"late": 1, "soon": -1}.get(wrong, 0):
@@ -109,6 +118,8 @@ REFERENCES = {
 }
 MISTAKES = {
     "l1-step": [
+        (_with_step(lambda w, g, lr, s: torch.where((w - lr * g).sign() == w.sign(), _soft(w - lr * g, lr * s), 0.0)),
+         "whose sign changed"),
         (_with_gradient(lambda w, s: s * w), "an L2 penalty"),
         (_with_gradient(lambda w, s: s * w.abs()), "the penalty itself"),
         (_with_gradient(lambda w, s: w.sign()), "strength is missing"),
@@ -149,9 +160,11 @@ MISTAKES = {
     "early-stopping": [
         (_stop("last"), "the least loss so far"), (_stop("late"), "too long"), (_stop("soon"), "too soon"),
         (_stop("total"), "sets it to 0"), (_stop("nan"), "not a number"), (_stop("equal"), "must be less"),
-        (lambda losses, patience: reference_early_stop(losses, patience)[::-1], "wrong order"),
-        (lambda losses, patience: tuple(i + 1 for i in reference_early_stop(losses, patience)), "counted from 1"),
-        (lambda losses, patience: reference_early_stop(losses, patience)[0], "two positions"),
+        (_stop("before"), "the one before it"), (_stop("best"), "from the best loss"), (_stop("none"), "not used"),
+        (_stop("kept"), "however small"),
+        (lambda *given: reference_early_stop(*given)[::-1], "wrong order"),
+        (lambda *given: tuple(i + 1 for i in reference_early_stop(*given)), "counted from 1"),
+        (lambda *given: reference_early_stop(*given)[0], "two positions"),
     ],
     "drop-words": [
         (_drop(lambda w, x, rate, keep: x >= rate or not w.isalpha()), "the contrary"),
@@ -166,6 +179,7 @@ MISTAKES = {
     "ablation": [
         (_rows(lambda d, a, b: statistics.mean(d) < 0), "a lower mean"),
         (_rows(_unpaired), "not paired"),
+        (_rows(lambda d, a, b: statistics.mean(d) + 2.776 * statistics.pstdev(d) / math.sqrt(5) < 0), "it is one less"),
         (_rows(lambda d, a, b: abs(statistics.mean(d)) > _half(d)), "reliably worse"),
         (_rows(lambda d, a, b: statistics.mean(d) - _half(d) < 0), "the lower end"),
         (_rows(lambda d, a, b: statistics.mean(d) + 2.776 * statistics.stdev(d) < 0), "root of the number"),

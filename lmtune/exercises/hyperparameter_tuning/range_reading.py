@@ -37,7 +37,12 @@ def _mistakes(rates, losses, smoothing) -> list[tuple[float, str]]:
     x, raw, curve = np.log10(rates), np.array(losses), _smoothed(losses, smoothing)
     best, low = _steepest(curve, x), int(np.argmin(curve))
     slopes = (curve[2:] - curve[:-2]) / (x[2:] - x[:-2])
+    steps = np.diff(curve)
     return [
+        (rates[int(np.argmin(steps))], "the slope was taken to the neighbour after it alone: take the difference "
+                                       "of the two neighbours"),
+        (rates[1 + int(np.argmin(steps))], "the slope was taken to the neighbour before it alone: take the "
+                                           "difference of the two neighbours"),
         (float(best), "that is the position in the list: give back the rate that stands there"),
         (rates[int(np.argmin(raw))], "that is where the raw loss is least: there training is about to break "
                                      "down. Look for the steepest fall"),
@@ -62,23 +67,26 @@ def _mistakes(rates, losses, smoothing) -> list[tuple[float, str]]:
 
 
 def _judge(answer: Any) -> Feedback | None:
-    for seed in (1719, 2427, 2181):
-        (rates, losses), smoothing = _curve(seed), 0.8
-        x = np.log10(rates)
-        truth = rates[_steepest(_smoothed(losses, smoothing), x)]
+    smoothing, tests = 0.8, [_curve(seed) for seed in (1719, 2427, 2181)]
+    truths = [rates[_steepest(_smoothed(losses, smoothing), np.log10(rates))] for rates, losses in tests]
+    produced = []
+    for rates, losses in tests:
         value = call(answer, rates, losses, smoothing, form=_FORM)
-        produced = number(value)
-        if produced is None:
+        produced.append(number(value))
+        if produced[-1] is None:
             return not_a_number(value)
-        if near(produced, truth):
-            continue
-        hint = recognise(lambda wrong: near(produced, wrong), _mistakes(rates, losses, smoothing),
-                         "go in three steps: smooth, take central differences, find the least of them"
-                         if any(near(produced, r) for r in rates) else
-                         "give back one of the rates of the test, as it stands in the list")
-        return Feedback(shown(produced), f"the rate {truth:.3g}", hint,
-                        "a made-up test of 60 updates from 1e-5 to 1, smoothing 0.8")
-    return None
+    wrong = next((i for i, (p, t) in enumerate(zip(produced, truths)) if not near(p, t)), None)
+    if wrong is None:
+        return None
+    # One curve alone may fit several mistakes, so all of them are asked.
+    outcomes = [_mistakes(rates, losses, smoothing) for rates, losses in tests]
+    together = [([rows[i][0] for rows in outcomes], hint) for i, (_, hint) in enumerate(outcomes[0])]
+    otherwise = ("go in three steps: smooth, take central differences, find the least of them"
+                 if any(near(produced[wrong], r) for r in tests[wrong][0]) else
+                 "give back one of the rates of the test, as it stands in the list")
+    hint = recognise(lambda outcome: all(map(near, produced, outcome)), together, otherwise)
+    return Feedback(shown(produced[wrong]), f"the rate {truths[wrong]:.3g}", hint,
+                    "a made-up test of 60 updates from 1e-5 to 1, smoothing 0.8")
 
 
 EXERCISE = Exercise(

@@ -22,6 +22,8 @@ def _mistakes(a: np.ndarray, b: np.ndarray) -> list[tuple[tuple[float, float], s
         ((-mean, half), "the sign: a minus b, so that a better a gives a negative mean"),
         ((mean, 1.96 * sd / math.sqrt(n)), "1.96 is for many seeds: for few, take Student's t with n - 1 degrees "
                                            "of freedom, scipy.stats.t.ppf(0.975, n - 1)"),
+        ((mean, 2.776 * sd / math.sqrt(n)), "2.776 is t for five seeds, rounded: t depends on n, "
+                                            "scipy.stats.t.ppf(0.975, n - 1)"),
         ((mean, stats.norm.ppf(0.975) * sd / math.sqrt(n)),
          "the normal quantile is for many seeds: for few, take Student's t with n - 1 degrees of freedom"),
         ((mean, stats.t.ppf(0.95, n - 1) * sd / math.sqrt(n)),
@@ -57,7 +59,7 @@ def _judge(answer: Any) -> Feedback | None:
                              "go in steps: the differences, their mean, their standard deviation, the error of "
                              "the mean, and t times that" if not all(map(math.isfinite, two)) or near(two[0], truth[0])
                              else "the mean is off already: it is the mean of a[i] - b[i]")
-            return Feedback(f"({two[0]:.4f}, {two[1]:.4f})", f"({truth[0]:.4f}, {truth[1]:.4f})", hint,
+            return Feedback(f"({two[0]:.7g}, {two[1]:.7g})", f"({truth[0]:.7g}, {truth[1]:.7g})", hint,
                             f"{n} seeds, losses around {a.mean():.2f} and {b.mean():.2f}")
     return None
 
@@ -69,8 +71,10 @@ EXERCISE = Exercise(
 def difference(a, b):
     """Mean of a - b and the half-width of its 95 % interval, as a tuple.
 
-    a, b: the losses of two settings, lists of floats; a[i] and b[i] have the
-    same seed.  The interval is that of the paired t-test.
+    a, b: the losses of two settings, lists of n floats; a[i] and b[i] have the
+    same seed.  With the differences d, their mean and their standard deviation
+    s (dividing by n - 1), the half-width is t * s / sqrt(n), where t is
+    scipy.stats.t.ppf(0.975, n - 1): the paired t-test.
     """
     ...  # your code here
 ''')

@@ -43,6 +43,9 @@ def _step_mistakes(w, gradient, lr, strength) -> list[tuple[torch.Tensor, str]]:
         (torch.where(moved.abs() > lr * strength, moved, 0.0),
          "small weights are set to zero and large ones kept as they are: L1 shrinks those too, by "
          "lr * strength"),
+        (torch.where(moved.sign() == w.sign(), _prox(moved, lr * strength), 0.0),
+         "every weight whose sign changed became zero: the loss may carry a weight across zero, and only "
+         "what then lies nearer to it than lr * strength stays there"),
         (_prox(w + lr * gradient, lr * strength), "the step of the loss goes uphill: it is minus lr * "
          "gradient"),
         (moved, "nothing was shrunk: the proximal step comes behind the step of the loss"),
@@ -56,6 +59,7 @@ def _judge(answer: Any) -> Feedback | None:
         w[1], w[4] = 0.0, 0.05
         gradient = 0.5 * torch.randn(8, generator=made, dtype=torch.float64)
         gradient[4] = 0.0
+        gradient[1] = -3 * strength  # enough to leave zero
         value = call(answer, w, gradient, lr, strength, form=_FORM)
         if not (isinstance(value, (tuple, list)) and len(value) == 2):
             return Feedback(shown(value), "a pair (penalty_gradient, stepped)",
