@@ -1,4 +1,4 @@
-"""Where the norm stands, with and without warm-up, at two rates: python -m studies.optimization_norms
+"""Where the norm stands, with and without warm-up, at three rates: python -m studies.optimization_norms
 
 A causal Transformer of 12 layers x 64 on bytes, from random weights (lmtune.placement), AdamW.
 """
@@ -10,7 +10,7 @@ import lmtune
 from lmtune.placement import Transformer
 from studies.optimization_record import BATCH, CONTEXT, SEEDS, losses, write
 
-STEPS, WARMUPS, RATES, LAYERS = 100, [0, 25], [1e-3, 4e-3], 12
+STEPS, WARMUPS, RATES, LAYERS = 100, [0, 25], [1e-3, 4e-3, 1.6e-2], 12
 PLACES = ["before", "after", "inputs"]
 
 

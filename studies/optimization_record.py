@@ -1,4 +1,4 @@
-"""What the three studies of the chapter on optimization share: their data, and the record."""
+"""What the studies of the chapter on optimization share: their data, and the record."""
 from __future__ import annotations
 
 import json

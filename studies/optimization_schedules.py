@@ -12,7 +12,7 @@ from lmtune.schedules import Exponential, Plateau, StepDecay
 from studies.optimization_record import BATCH, CONTEXT, SEEDS, TUNING_SEED, data, losses, write
 
 STEPS, WARMUP = 40, 4
-RATES = [5e-4, 1e-3, 2e-3]
+RATES = [2.5e-4, 5e-4, 1e-3, 2e-3]
 SCHEDULES = {
     "constant": "constant", "step": StepDecay(every=18, gamma=0.1), "exponential": Exponential(0.92),
     "cosine": "cosine", "linear": "linear", "plateau": Plateau(factor=0.5, patience=0),
@@ -31,7 +31,7 @@ def arm(name: str, train, validation, test) -> dict:
 
     tuning = {rate: run(rate, TUNING_SEED)["validation"] for rate in RATES}
     best = min(tuning, key=tuning.get)
-    runs = [{"test": run(best, seed, test)["test"]} for seed in SEEDS]
+    runs = [run(best, seed, test) for seed in SEEDS]
     print(name, tuning, [r["test"] for r in runs], flush=True)
     return {"tuning": tuning, "rate": best, "runs": runs}
 
