@@ -123,3 +123,14 @@ def test_arguments_that_cannot_work_are_refused(bench, capsys, arguments, words)
     with pytest.raises(SystemExit):
         bench[0].main(arguments)
     assert words in capsys.readouterr().err
+
+
+def test_the_script_for_gpus_says_that_it_needs_one_and_can_be_rehearsed():
+    pytest.importorskip("accelerate")
+    script = [sys.executable, BENCH / "gpu.py"]
+    if not torch.cuda.is_available():
+        run = subprocess.run(script, capture_output=True, text=True)
+        assert run.returncode == 2 and "needs an NVIDIA GPU" in run.stderr and "Traceback" not in run.stderr
+    run = subprocess.run([*script, "--rehearse"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert all(f"{name} " in run.stdout for name in ("bare", "lmtune", "trainer"))
