@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+from book.finish import finish_all
+
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
 # Jupyter Book has no __main__ module, and its script may not be on the path.
@@ -31,6 +33,7 @@ def main():
         tell(run.stdout.splitlines())
         print("book: the build failed")
         return run.returncode or 1
+    finish_all(HTML)
     print(f"book: built in {time.perf_counter() - began:.0f} s")
     print(f"book: open {page.as_uri()} (or run: make serve)")
     return 0

@@ -1,0 +1,36 @@
+"""Finish the built pages: what the theme loads for nothing goes, and what it leaves out for some readers comes.
+
+The theme brings its icons twice, as a font and as a script of half a megabyte (compressed) that draws
+the same ones; the font stays.  MathJax stays on pages with mathematics.  Code that scrolls can be reached
+by keyboard, the sidebar is a landmark, and a signature's parameters are a list that a screen reader counts.
+"""
+import re
+
+ICONS = re.compile(r'\s*<script[^>]*\bsrc="[^"]*fontawesome\.js[^"]*"[^>]*>\s*</script>')
+MATHJAX = re.compile(r'\s*<script[^>]*\bsrc="[^"]*mathjax/[^"]*"[^>]*>\s*</script>')
+MATHEMATICS = re.compile(r'class="[^"]*\b(?:math|tex2jax_process)\b|\\\(|\\\[|\$\$')
+CODE = re.compile(r'(<div class="highlight">)<pre>')
+SIDEBAR = re.compile(r'(<div id="pst-primary-sidebar")(?= class=)')
+PARAMETERS = re.compile(r"<dl>\s*((?:<dd>(?:(?!<dl|</dl>).)*?</dd>\s*)+)</dl>", re.DOTALL)
+
+
+def finish(html):
+    """One page, finished."""
+    html = ICONS.sub("", html)
+    if not MATHEMATICS.search(html):
+        html = MATHJAX.sub("", html)
+    html = CODE.sub(r'\1<pre tabindex="0">', html)
+    html = SIDEBAR.sub(r'\1 role="complementary" aria-label="The book"', html)
+    return PARAMETERS.sub(_as_list, html)
+
+
+def _as_list(found):
+    items = found[1].replace("<dd>", "<li>").replace("</dd>", "</li>")
+    return f'<ul class="lmtune-parameters">{items}</ul>'
+
+
+def finish_all(folder):
+    """Every page of the built book; the theme's own templates are left alone."""
+    for path in folder.rglob("*.html"):
+        if not path.relative_to(folder).parts[0].startswith("_"):
+            path.write_text(finish(path.read_text("utf-8")), "utf-8")
