@@ -8,10 +8,11 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from book import serve
 from book.build import HTML
-from book.page import inspect_page
+from book.page import HEAVIEST, inspect_page, weight
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -44,7 +45,7 @@ class Watch:
     """Records what a page asks for and complains of."""
 
     def __init__(self, page, address):
-        self.outside, self.missing, self.errors = [], [], []
+        self.outside, self.missing, self.errors, self.loaded = [], [], [], []
         self.address = address
         page.route("**/*", self.refuse_outside)
         page.on("response", self.note_missing)
@@ -62,6 +63,8 @@ class Watch:
     def note_missing(self, response):
         if response.status >= 400:
             self.missing.append(response.url)
+        else:
+            self.loaded.append(unquote(urlsplit(response.url).path).lstrip("/"))
 
 
 def visit(browser, address, name, width, scheme, tally, screenshots):
@@ -73,6 +76,8 @@ def visit(browser, address, name, width, scheme, tally, screenshots):
     page = context.new_page()
     watch = Watch(page, address)
     page.goto(f"{address}/{name}", wait_until="networkidle")
+    heavy = weight(HTML, watch.loaded)
+    tally(heavy <= HEAVIEST, f"{where}: the first load is {heavy:,} bytes compressed, more than {HEAVIEST:,}")
     if screenshots:
         screenshots.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=screenshots / f"{Path(name).stem}-{width}-{scheme}.png", full_page=True)

@@ -15,7 +15,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from book import execute
 from book.checks import matches_source
 from book.normalise import normalise
-from book.source import ROOT, cell_id, colab_code, address, derive, names, notebook_path
+from book.source import ROOT, cell_id, colab_code, address, derive, names, notebook_path, notebook_paths
 
 
 def write(notebook, path):
@@ -46,7 +46,7 @@ def keep_outputs(fresh, stored):
 def stamp(root=ROOT):
     """Write the present address into the Colab cell of every notebook."""
     source = colab_code(address(root))
-    for path in sorted((root / "chapters").glob("*.ipynb")):
+    for path in notebook_paths(root):
         notebook = read(path)
         for index, cell in enumerate(notebook.cells):
             if "colab" in cell.metadata.get("tags", []):

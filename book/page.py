@@ -1,4 +1,13 @@
 """What must hold of one open page of the book; used by book.browser."""
+import gzip
+from importlib.resources import files
+
+#: Bytes, compressed, that a reader waits for when a page is opened for the first time.
+HEAVIEST = 1_000_000
+#: WCAG 2.2 at level AA, and what Deque's axe calls best practice.
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+VIOLATIONS = """rules => axe.run(document, {runOnly: rules, preload: false}).then(found => found.violations.map(
+    rule => rule.id + ' (' + rule.nodes.length + ', the first: ' + rule.nodes[0].html.slice(0, 80) + ')'))"""
 
 UNTYPESET = """() => [...document.querySelectorAll('.math')]
     .filter(el => !el.querySelector('mjx-container') || el.querySelector('mjx-merror, [data-mjx-error]'))
@@ -32,6 +41,9 @@ def inspect_page(page, where, scheme, tally):
         page.evaluate("() => MathJax.startup.promise.then(() => true)")
         untypeset = page.evaluate(UNTYPESET)
         tally(not untypeset, f"{where}: mathematics not typeset: {untypeset}")
+    page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text("utf-8"))
+    violations = page.evaluate(VIOLATIONS, RULES)
+    tally(not violations, f"{where}: axe finds {'; '.join(violations)}")
     page.evaluate("() => document.querySelectorAll('details').forEach(part => part.open = true)")
     nameless = page.evaluate(WITHOUT_ALT)
     tally(not nameless, f"{where}: images without alternative text: {nameless}")
@@ -95,3 +107,8 @@ def by_mouse(explorer, control, shown=FRAME):
     mouse.move(box["x"] + box["width"] - 3, height, steps=4)
     mouse.up()
     return explorer.evaluate(shown) != before
+
+
+def weight(folder, paths):
+    """Bytes of files of the built book, each compressed as a server would send it."""
+    return sum(len(gzip.compress((folder / path).read_bytes())) for path in set(paths))

@@ -143,9 +143,17 @@ def derive(name, root=ROOT):
 
 
 def names(root=ROOT):
-    """The chapters that have a source."""
-    return sorted(path.stem for path in (root / "chapters" / "source").glob("*.py"))
+    """The chapters that have a source, and the homework as `homework/NAME`."""
+    source = root / "chapters" / "source"
+    return (sorted(path.stem for path in source.glob("*.py"))
+            + sorted(f"homework/{path.stem}" for path in (source / "homework").glob("*.py")))
 
 
 def notebook_path(name, root=ROOT):
     return root / "chapters" / f"{name}.ipynb"
+
+
+def notebook_paths(root=ROOT):
+    """Every notebook that there is, also one whose source is missing."""
+    chapters = root / "chapters"
+    return [*sorted(chapters.glob("*.ipynb")), *sorted((chapters / "homework").glob("*.ipynb"))]

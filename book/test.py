@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from book.execute import CELL_TIMEOUT, cores, offline_environment
-from book.source import ROOT
+from book.source import ROOT, notebook_paths
 
 WORKERS = 4  # more would each load torch and wait for the same memory
 
@@ -31,7 +31,7 @@ def environment(workers):
 
 def main(arguments=None):
     extra = sys.argv[1:] if arguments is None else arguments
-    notebooks = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "chapters").glob("*.ipynb"))
+    notebooks = [str(path.relative_to(ROOT)) for path in notebook_paths()]
     workers = min(cores(), WORKERS)
     print(f"test: the package and {len(notebooks)} notebook(s), in {workers} process(es)", flush=True)
     return subprocess.run(command([*notebooks, "tests", *extra], workers), cwd=ROOT,

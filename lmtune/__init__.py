@@ -42,6 +42,9 @@ _HOME = {
     "claim": "claims",
     "explore": "explorer",
     "check": "exercises",
+    "hint": "progress_card",
+    "card": "progress_card",
+    "passed": "progress_card",
     "show": "plots",
     "figure": "plots",
 }

@@ -1,4 +1,4 @@
-"""The command line: ``lmtune finetune``, ``lmtune generate`` and ``lmtune doctor``.
+"""The command line: ``lmtune finetune``, ``generate``, ``doctor``, and for instructors ``release`` and ``grade``.
 
 Also ``python -m lmtune``, and on several devices
 ``torchrun --nproc-per-node=2 -m lmtune finetune ...``.
@@ -60,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_generate(commands.add_parser("generate", help="write text with a model"))
     doctor = commands.add_parser("doctor", help="say what this machine can do and what to change")
     doctor.set_defaults(run=_doctor)
+    _add_grade(commands.add_parser("grade", help="grade a folder of homework (Linux)"))
+    _add_release(commands.add_parser("release", help="make the students' edition of the homework"))
     return parser
 
 
@@ -93,6 +95,42 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
                         help="draw from the likeliest tokens that reach this probability (default: 1)")
     parser.add_argument("--seed", type=int, default=0, metavar="int", help="(default: 0)")
     parser.set_defaults(run=_generate)
+
+
+def _add_grade(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="one file or folder for each student, named by id")
+    parser.add_argument("--roster", type=Path, required=True, help="a CSV with the column id; name, folder, submitted")
+    parser.add_argument("--out", type=Path, required=True, help="a folder for the report; grading goes on in it")
+    parser.add_argument("--homework", default="", help="which homework (default: what the settings say)")
+    parser.add_argument("--student", metavar="ID", help="grade this student anew")
+    parser.add_argument("--settings", type=Path, help="seed, points, late policy (default: INSTRUCTOR/grading.toml)")
+    parser.add_argument("--instructor", type=Path, default=Path("instructor"), help="(default: instructor)")
+    parser.add_argument("--unsafe", action="store_true", help="grade without isolation, with your own rights")
+    parser.set_defaults(run=_grade)
+
+
+def _add_release(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="a new folder; OUT.zip comes beside it")
+    parser.add_argument("--instructor", type=Path, default=Path("instructor"), help="(default: instructor)")
+    parser.add_argument("--notebooks", type=Path, default=Path("chapters/homework"),
+                        help="the homework notebooks (default: chapters/homework)")
+    parser.set_defaults(run=_release)
+
+
+def _grade(asked: argparse.Namespace) -> int:
+    from lmtune.grading import grade
+
+    grade(asked.folder, asked.roster, asked.out, settings=asked.settings or asked.instructor / "grading.toml",
+          instructor=asked.instructor, only=asked.student, homework=asked.homework, unsafe=asked.unsafe,
+          say=lambda text: print(text, flush=True))
+    return 0
+
+
+def _release(asked: argparse.Namespace) -> int:
+    from lmtune.release import release
+
+    release(asked.notebooks, asked.instructor, asked.out)
+    return 0
 
 
 def _finetune(asked: argparse.Namespace) -> int:

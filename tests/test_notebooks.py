@@ -34,8 +34,7 @@ def test_colab_cell_is_the_stamped_one(name):
 
 
 def test_every_notebook_has_a_source():
-    found = sorted(path.stem for path in (source.ROOT / "chapters").glob("*.ipynb"))
-    assert found == CHAPTERS
+    assert source.notebook_paths() == [source.notebook_path(name) for name in CHAPTERS]
 
 
 def run_colab_cell(url, monkeypatch, on_colab):

@@ -26,6 +26,8 @@ LEVELS = ("warm-up", "core", "challenge")
 NOT_ATTEMPTED, PASSED, NOT_YET = "not attempted yet", "passed", "not yet"
 #: Short enough for a screen reader's line and a phone.
 WIDTH = 76
+#: What :func:`check` said last of each exercise since Python started; the progress card reads it.
+LAST: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Exercise:
         judge: ``judge(answer)`` returns ``None`` when the answer passes and a
             :class:`Feedback` when it does not; it calls the answer through
             :func:`call`.
+        hints: hints that :func:`lmtune.hint` opens one at a time, the vaguest first.
     """
 
     id: str
@@ -62,6 +65,7 @@ class Exercise:
     minutes: int
     stub: str
     judge: Callable[[Any], Feedback | None]
+    hints: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.level not in LEVELS:
@@ -99,7 +103,9 @@ def check(exercise: str, answer: Any) -> None:
     Feedback, not a grade.  ``answer`` is the student's function.  Raises
     ``ValueError`` when there is no such exercise.
     """
-    print(assess(exercise, answer).message)
+    result = assess(exercise, answer)
+    LAST[exercise] = result.status
+    print(result.message)
 
 
 def assess(exercise: str, answer: Any) -> Result:
@@ -119,7 +125,7 @@ def judged(exercise: Exercise, answer: Any) -> Result:
         feedback = stop.feedback
     if feedback is None:
         return Result(PASSED, PASSED)
-    return Result(NOT_YET, _message(feedback), feedback.hint)
+    return Result(NOT_YET, message(feedback), feedback.hint)
 
 
 def find(exercise: str) -> Exercise:
@@ -223,7 +229,7 @@ def _line(answer: Any, error: BaseException) -> tuple[int, str]:
     return number, linecache.getline(code.co_filename, number).strip() if number else ""
 
 
-def _message(feedback: Feedback) -> str:
+def message(feedback: Feedback) -> str:
     """Plain text, one fact a line, so that it reads well aloud."""
     facts = [("for", feedback.given), ("your answer", feedback.produced),
              ("expected", feedback.expected), ("hint", feedback.hint)]

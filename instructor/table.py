@@ -1,0 +1,36 @@
+"""Print every exercise and graded part, its planted mistakes and their messages: python -m instructor.table"""
+import importlib.util
+import sys
+from pathlib import Path
+
+from lmtune import exercises as ex
+from lmtune.homework import table
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def practice():
+    """The exercises of the chapters: the message of each mistake that their tests plant."""
+    lines = ["| exercise | level | minutes | planted mistake gets |", "|---|---|---|---|"]
+    for chapter in ex.chapters():
+        path = ROOT / "tests" / "exercises" / f"{chapter.replace('-', '_')}.py"
+        if chapter == "homework" or not path.exists():
+            continue
+        spec = importlib.util.spec_from_file_location(f"table_{path.stem}", path)
+        answers = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(answers)
+        for exercise in ex.exercises(chapter):
+            for i, (wrong, _) in enumerate(answers.MISTAKES[exercise.id]):
+                head = (f"{chapter}/{exercise.id}", exercise.level, exercise.minutes) if i == 0 else ("",) * 3
+                hint = ex.judged(exercise, wrong).hint.replace("|", "\\|")
+                lines.append("| " + " | ".join(map(str, (*head, hint))) + " |")
+    return "\n".join(lines)
+
+
+def main():
+    print(table(ROOT / "instructor"), practice(), sep="\n\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

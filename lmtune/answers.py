@@ -1,0 +1,107 @@
+"""Answers as plain data: what a submission may give back, and how it is compared.
+
+Only numbers, text, lists and dictionaries travel out of the process that runs a
+submission; arrays and tensors become lists.  Standard library alone, because that
+process starts once for each graded part.
+"""
+from __future__ import annotations
+
+import json
+import math
+import textwrap
+from typing import Any
+
+#: Nested deeper than this an answer is no plain data.
+DEEPEST = 20
+#: Characters of JSON that one answer may have.
+LONGEST = 1_000_000
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """``value`` as plain data; ``TypeError`` when it holds anything else."""
+    if depth > DEEPEST:
+        raise TypeError(f"the value is nested more than {DEEPEST} deep")
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if type(value) in (list, tuple):
+        return [plain(v, depth + 1) for v in value]
+    if type(value) is dict:
+        if not all(type(key) is str for key in value):
+            raise TypeError("a dictionary has keys that are no text")
+        return {key: plain(v, depth + 1) for key, v in value.items()}
+    if type(value).__module__.split(".")[0] in ("numpy", "torch"):
+        detached = value.detach() if hasattr(value, "detach") else value
+        return plain(detached.tolist(), depth + 1)
+    raise TypeError(f"the value is or holds a {type(value).__name__}; give numbers, text, lists, "
+                    "arrays or tensors back")
+
+
+def difference(value: Any, truth: Any, tolerance: float = 1e-6, where: str = "") -> str:
+    """Where two plain values differ first, in words, and ``""`` where they agree.
+
+    Numbers agree within ``tolerance``, relative to the larger one or absolute below 1e-9.
+    """
+    place = f" at {where}" if where else ""
+    if isinstance(truth, list) or isinstance(value, list):
+        if not isinstance(value, list) or not isinstance(truth, list):
+            return f"{kind(value)}{place} where {kind(truth)} is expected"
+        if len(value) != len(truth):
+            return f"{len(value)} entries{place} where {len(truth)} are expected"
+        pairs = ((f"{where}[{i}]", a, b) for i, (a, b) in enumerate(zip(value, truth)))
+        return next((d for w, a, b in pairs if (d := difference(a, b, tolerance, w))), "")
+    if isinstance(truth, dict) or isinstance(value, dict):
+        if not isinstance(value, dict) or not isinstance(truth, dict):
+            return f"{kind(value)}{place} where {kind(truth)} is expected"
+        if value.keys() != truth.keys():
+            return f"the keys {few(sorted(value))}{place} where {few(sorted(truth))} are expected"
+        pairs = ((f"{where}[{key!r}]", value[key], truth[key]) for key in truth)
+        return next((d for w, a, b in pairs if (d := difference(a, b, tolerance, w))), "")
+    if _same(value, truth, tolerance):
+        return ""
+    return f"{few(value)}{place} where {few(truth)} is expected"
+
+
+def _same(value: Any, truth: Any, tolerance: float) -> bool:
+    numbers = [isinstance(v, (int, float)) and not isinstance(v, bool) for v in (value, truth)]
+    if not all(numbers):
+        return type(value) is type(truth) and value == truth
+    try:
+        if math.isnan(value) or math.isnan(truth):
+            return math.isnan(value) and math.isnan(truth)
+        return math.isclose(value, truth, rel_tol=tolerance, abs_tol=1e-9)
+    except OverflowError:  # a whole number beyond every float
+        return value == truth
+
+
+def kind(value: Any) -> str:
+    """What sort of plain data a value is, in words."""
+    names = {bool: "True or False", int: "a number", float: "a number", str: "text", list: "a list",
+             dict: "a dictionary", type(None): "None"}
+    return names.get(type(value), type(value).__name__)
+
+
+def few(value: Any, width: int = 110) -> str:
+    """A value in at most ``width`` characters, numbers rounded to six digits."""
+    return textwrap.shorten(_digits(value), width, placeholder=" ...") or repr(value)[:width]
+
+
+def _digits(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_digits(v) for v in value[:40]) + (", ..." if len(value) > 40 else "") + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k!r}: {_digits(v)}" for k, v in list(value.items())[:40]) + "}"
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**30:
+        return "a number of more than 30 digits"
+    return repr(value)
+
+
+def read(line: bytes | str) -> Any:
+    """Plain data from one line of JSON; ``ValueError`` when it is none."""
+    if len(line) > LONGEST:
+        raise ValueError(f"the answer is longer than {LONGEST} characters")
+    try:
+        return json.loads(line)
+    except RecursionError as error:
+        raise ValueError("the answer is nested too deep") from error
