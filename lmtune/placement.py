@@ -4,6 +4,7 @@ Written to be read and to be broken: the chapter on optimization moves the norm.
 """
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import torch
@@ -52,14 +53,16 @@ class Transformer(nn.Module):
     """A language model with random weights drawn from ``seed``.
 
     ``place`` is one of :data:`PLACES`.  The head shares its weights with the embedding of tokens.
-    All matrices start normal with a standard deviation of ``width ** -0.5``, embeddings with 0.02.
+    The layers' matrices start normal with the standard deviation ``std`` (``None``: ``width ** -0.5``),
+    embeddings with 0.02.
     """
 
     def __init__(self, place: str = "before", *, layers: int = 6, width: int = 64, heads: int = 4,
-                 vocabulary: int = 4096, context: int = 64, seed: int = 0):
+                 vocabulary: int = 4096, context: int = 64, seed: int = 0, std: float | None = None):
         super().__init__()
         refuse(place not in PLACES, "place", place, "one of " + ", ".join(map(repr, PLACES)))
         refuse(width % heads != 0, "width", width, f"a multiple of heads = {heads}")
+        refuse(std is not None and not 0 < std < math.inf, "std", std, "a positive number, or None for width ** -0.5")
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             self.tokens, self.positions = nn.Embedding(vocabulary, width), nn.Embedding(context, width)
@@ -67,16 +70,16 @@ class Transformer(nn.Module):
             # Post-norm ends in a norm already; without any norm there is none here either.
             self.first = nn.LayerNorm(width) if place == "inputs" else nn.Identity()
             self.last = nn.LayerNorm(width) if place == "before" else nn.Identity()
-            self._draw(width)
+            self._draw(width**-0.5 if std is None else std)
         self.config = SimpleNamespace(vocab_size=vocabulary, max_position_embeddings=context,
                                       hidden_size=width, num_hidden_layers=layers)
 
-    def _draw(self, width: int) -> None:
+    def _draw(self, std: float) -> None:
         for module in self.modules():
             if isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
             elif isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, std=width**-0.5)
+                nn.init.normal_(module.weight, std=std)
                 nn.init.zeros_(module.bias)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None):

@@ -28,6 +28,9 @@ FROZEN = {
     "frozen pocket, last token": ("pocket", True, "last"), "frozen encoder": ("encoder", True, "mean"),
 }
 
+#: What 1 / penalty is chosen from, for frozen features (True) and for word counts (False).
+STRENGTHS = {True: [0.001, 0.01, 0.1, 1.0], False: [0.1, 1.0, 10.0, 100.0, 1000.0]}
+
 
 def tune(pretrained: bool, pooling: str, train, tested, seed: int, lr: float) -> dict:
     """Fine-tune pocket-mini on labelled examples and measure it."""
@@ -55,12 +58,12 @@ def regression(train, labels, tested, right) -> dict:
     from sklearn.metrics import log_loss
     from sklearn.model_selection import GridSearchCV, KFold
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+    from sklearn.preprocessing import StandardScaler
 
-    scaler = StandardScaler() if isinstance(train, np.ndarray) else MaxAbsScaler()
-    model = make_pipeline(scaler, LogisticRegression(max_iter=300))
+    dense = isinstance(train, np.ndarray)  # TF-IDF has its own scale, rows of length 1, and wants a larger C
+    model = make_pipeline(*([StandardScaler()] if dense else []), LogisticRegression(max_iter=300))
     folds = KFold(4, shuffle=True, random_state=0)
-    search = GridSearchCV(model, {"logisticregression__C": [0.001, 0.01, 0.1, 1.0]}, cv=folds)
+    search = GridSearchCV(model, {"logisticregression__C": STRENGTHS[dense]}, cv=folds)
     search.fit(train, labels)
     chances = np.full((len(right), len(PACKAGES)), 1e-6)  # a class that no label names
     chances[:, search.classes_] = search.predict_proba(tested)
@@ -70,10 +73,10 @@ def regression(train, labels, tested, right) -> dict:
 
 
 def counted_words(texts, tested):
-    """TF-IDF over words and pairs of words, of the same first characters that the models read."""
+    """TF-IDF over words, of the same first characters that the models read."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    vectorizer = TfidfVectorizer(sublinear_tf=True)
     return vectorizer.fit_transform(texts), vectorizer.transform(tested)
 
 
@@ -98,12 +101,18 @@ def frozen_rows(train, test, tokenizer, told) -> dict:
             regression(made[i * 512:i * 512 + n], [r.label for r in drawn[seed][:n]], tested, right)
             for i, seed in enumerate(SEEDS)] for n in SIZES}
         told(name, results[name])
-    texts, tested = cut(pool, tokenizer), cut(test, tokenizer)
-    results["word counts"] = {str(n): [
-        regression(*_both(texts[i * 512:i * 512 + n], [r.label for r in drawn[seed][:n]], tested), right)
-        for i, seed in enumerate(SEEDS)] for n in SIZES}
+    results["word counts"] = word_count_rows(pool, drawn, test, tokenizer)
     told("word counts", results["word counts"])
     return results
+
+
+def word_count_rows(pool, drawn, test, tokenizer) -> dict:
+    """The logistic regression on word counts, for every size and seed."""
+    right = np.array([r.label for r in test])
+    texts, tested = cut(pool, tokenizer), cut(test, tokenizer)
+    return {str(n): [
+        regression(*_both(texts[i * 512:i * 512 + n], [r.label for r in drawn[seed][:n]], tested), right)
+        for i, seed in enumerate(SEEDS)] for n in SIZES}
 
 
 def _both(texts, labels, tested):

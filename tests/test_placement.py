@@ -47,6 +47,18 @@ def test_the_seed_decides_the_weights_and_nothing_else():
     assert torch.equal(state, torch.get_rng_state())
 
 
+def test_std_draws_the_layers_matrices_and_leaves_the_embeddings():
+    def spread(model):
+        matrices = [m.weight.flatten() for m in model.modules() if isinstance(m, torch.nn.Linear)]
+        return torch.cat(matrices).std().item(), model.tokens.weight.std().item()
+
+    wide = {"width": 64, "heads": 4, "vocabulary": 256}
+    for std, expected in ((None, 0.125), (0.02, 0.02), (0.3, 0.3)):
+        assert spread(small("inputs", std=std, **wide)) == pytest.approx((expected, 0.02), rel=0.03)
+    default, named = (dict(small("before", **s).named_parameters()) for s in ({}, {"std": 0.25}))
+    assert largest_difference(default, named) == 0  # 16 ** -0.5
+
+
 def test_the_loop_trains_it():
     row = [1, 2, 3, 4, 5, 6]
     data = [{"input_ids": row, "labels": row, "characters": 6}]
@@ -60,3 +72,6 @@ def test_wrong_settings_are_refused():
         Transformer("between")
     with pytest.raises(ValueError, match="multiple of heads"):
         Transformer(width=30)
+    for std in (0, -0.02, float("nan")):
+        with pytest.raises(ValueError, match="std.*positive"):
+            Transformer(std=std)

@@ -115,7 +115,7 @@ claim("of the test the random weights get a tenth more wrong than the pretrained
 
 # %% [markdown]
 # The training loss says that both are done. Of new documents the one from random weights gets more than
-# half wrong, little better than someone who always names the same library. It has learned 32 documents;
+# half wrong, about 11 in 100 fewer than someone who always names the same library. It has learned 32 documents;
 # the pretrained one has learned something about libraries.
 #
 # ## The sample-efficiency curve
@@ -171,10 +171,11 @@ ax.minorticks_off()
 ax.legend(ncols=2)
 show(fig,
      caption="Test error against the number of labels; mean of five seeds, 95 % intervals.",
-     alt="Test error against 8 to 512 labelled documents on a logarithmic axis. All curves fall from "
-     "about 0.7. The one from random weights lies above the pretrained one throughout. Word counts are "
-     "the worst up to 64 labels and meet the pretrained curve at 512. The frozen encoder is the lowest "
-     "from 16 labels on.")
+     alt="Test error against 8 to 512 labelled documents on a logarithmic axis; a dotted line at 0.67 "
+     "marks always naming the largest class. All curves fall, from between 0.6 and 0.75. The one from "
+     "random weights lies above the pretrained one throughout. Word counts begin at the top, cross the "
+     "random weights before 64 labels and the pretrained curve before 512, where they meet the frozen "
+     "encoder, which is lowest from 16 labels on.")
 
 # %%
 for n in (32, 128, 512):
@@ -212,24 +213,35 @@ print(f"one label with pretraining is worth {middle:.1f} without, 95 % interval 
 claim("pretraining is worth at least twice the labels", low > 2)
 
 # %% [markdown]
+# This number belongs to the budget: sixty updates of 16 show 512 documents less than twice, and random
+# weights have not yet fitted them. Given more updates it would shrink. And the rates of these two were
+# chosen on labelled validation documents, which the regressions did not have.
+#
 # And the baseline without a model?
 
 # %%
-for n in (32, 128, 512):
-    d = paired_interval(errors("pretrained", n), errors("word counts", n))
-    print(f"{n:4} labels: fine-tuned minus word counts {d.difference:+.3f} ± {d.half_width:.3f}")
-claim("with 128 labels the frozen encoder gets fewer wrong than word counts, by 5 in 100 or more",
-      better=errors("frozen encoder", 128),
-      worse=errors("word counts", 128),
-      margin=0.05,
-      unit="of the test")
+for n in sizes:
+    tuned, frozen = (paired_interval(errors(name, n), errors("word counts", n))
+                     for name in ("pretrained", "frozen encoder"))
+    print(f"{n:4} labels, minus word counts: fine-tuned {tuned.difference:+.3f} ± {tuned.half_width:.3f}, "
+          f"frozen encoder {frozen.difference:+.3f} ± {frozen.half_width:.3f}")
+claim("with 64 labels the fine-tuned model gets fewer wrong than word counts, by 2 in 100 or more",
+      better=errors("pretrained", 64), worse=errors("word counts", 64), margin=0.02, unit="of the test")
+claim("with 512 labels word counts get fewer wrong than the fine-tuned model, by 1 in 100 or more",
+      better=errors("word counts", 512), worse=errors("pretrained", 512), margin=0.01, unit="of the test")
+claim("with 128 labels the frozen encoder gets fewer wrong than word counts, by 1 in 100 or more",
+      better=errors("frozen encoder", 128), worse=errors("word counts", 128), margin=0.01, unit="of the test")
+d = paired_interval(errors("frozen encoder", 512), errors("word counts", 512))
+claim("with 512 labels encoder and word counts are not told apart: the interval holds zero", d.low < 0 < d.high)
 
 # %% [markdown]
-# With few labels a word count is hardly better than always naming the largest class: it knows nothing
-# of a word that stood in no labelled document, and the pretrained weights have read many more. With 512
-# labels the difference is gone, and the best of all is a body that nobody fine-tuned: the frozen
-# encoder, which is larger and was trained on far more text. So pretraining is worth most where labels
-# are fewest, and a comparison at one size, without the cheap baseline, would have told you half of it.
+# With very few labels a word count is no better than always naming the largest class: it knows nothing of
+# a word that stood in no labelled document. But it learns fast. With 512 labels it beats the fine-tuned
+# model and is as good as the best body here, the frozen encoder, which we did not train further and which
+# is larger and was trained on far more text. The gain of pretraining over random weights was largest at 32
+# and 64 labels; at 8 nobody does well. A comparison at one size, or without the cheap baseline, would have
+# told you half of it. (All seeds share the same 600 test documents: the intervals hold the luck of the
+# draw and of the training, not that of the test.)
 #
 # A recorded number is worth as much as the possibility to make it again. The two runs that opened this
 # chapter are two of its runs, seed 0 with 32 labels:
@@ -274,12 +286,12 @@ def curve(labels, against):
 
 
 explore(curve, labels=(sizes, 32), against=others,
-        goal="find the number of labels from which word counts are no worse than the pretrained model")
+        goal="find the number of labels from which word counts are the better choice")
 
 # %%
 for name in ("random weights", "word counts"):
     certain = [n for n in sizes if paired_interval(errors("pretrained", n), errors(name, n)).high < 0]
-    print(f"the pretrained model is better than {name}, for certain, with", *certain, "labels")
+    print(f"the pretrained model is better than {name}, beyond the interval, with", *certain, "labels")
 assert certain and 512 not in certain and len({tuple(errors(name, 8)) for name in others}) == len(others)
 
 # %% [markdown]
@@ -588,7 +600,7 @@ claim("by hand equals lmtune's layer to 1e-5", torch.allclose(
 
 # %% [markdown]
 # `lmtune.add_lora` freezes a model and puts such a pair beside the matrices that make queries, keys and
-# values. It is about forty lines (`lmtune/lora.py`), and there is a library for it:
+# values. Its core is about forty lines (`lmtune/lora.py`), and there is a library for it:
 # [peft](https://github.com/huggingface/peft). Ours must be the same, so we give both the same $A$ and
 # $B$:
 
@@ -753,7 +765,7 @@ claim("prompt tuning needs no less memory than LoRA", memory("prompt tuning") >=
 #   save memory: the gradient has to come down through the whole model. It was proposed for models
 #   thousands of times as large.
 # - Gradual unfreezing is behind. It was given the same 60 updates, of which only the last 20 train
-#   everything; the paper gave each stage an epoch of a large data set.
+#   everything; the paper gave each stage an epoch.
 #
 # And what it does not say: the rates of head only and of layer-wise rates were at the end of their
 # lists, so that others may do a little better; seven comparisons with one row mean that one may stand
@@ -929,7 +941,7 @@ show(
     alt="Loss on the old domain against loss on NetworkX for ten ways. The untouched model stands at "
     "the lower right, the plain fine-tune at the upper left, far above a quarter of its rate, which is "
     "adapted as well. From there L2-SP, replay at the lower rate and a sixteenth of the rate lead down "
-    "to the right. LoRA's points lie above and to the right of these.")
+    "to the right. LoRA's points lie above the line of the others.")
 
 # %%
 for way in ways:
@@ -956,8 +968,9 @@ for which in ("new", "old"):
 # you, and replay needs the old text, which you may not have.
 #
 # LoRA is often said to forget less ([Biderman et al. 2024](https://arxiv.org/abs/2405.09673) find that
-# it learns less, too). Here it did, and it learned less by more: on both losses it is behind L2-SP. A
-# limit on the rank is not a limit on how far the model goes.
+# it learns less, too). Against the plain rate it did. Against a quarter of the rate, rank 8 forgot as much
+# and learned less; at its lower rate it forgot 0.09 nats less and learned 0.19 less. On both losses it is
+# behind L2-SP 0.1. A limit on the rank is not a limit on how far the model goes.
 #
 # What this cannot show: one budget, and strengths that were tried and not tuned. Which remedy leads may
 # change with longer runs. That the rate comes first, we expect to stay.
@@ -1065,7 +1078,8 @@ claim("the live figure agrees with the record to 0.005 bits",
 
 # %% [markdown]
 # Before any update the mean of the pieces is even a little better than no new tokens: what was spelled
-# in several guesses is now one. Random rows cost most. The head is tied to the embeddings, so forty
+# in several guesses is now one. Random rows cost most at first; after 100 updates the mean of all rows is
+# the worst. The head is tied to the embeddings, so forty
 # rows of noise are also forty tokens that are guessed in the wrong places. The mean of all rows gives
 # every new word the same row, and so the same probability. Both are still behind after 100 updates.
 #
@@ -1416,9 +1430,10 @@ print(
 # %% [markdown]
 # Did the distance predict the outcome? The divergence of the words: no. Its rank correlation with the
 # outcome is about zero for NetworkX and negative for Matplotlib, and the base that did worst both times
-# has words at a middling distance. The loss of the untouched base: for NetworkX yes, it named the best;
+# has the second and third nearest words. (The *rank correlation* is +1 where two orders agree, -1 where one
+# is the reverse of the other, about 0 where they have nothing to do with each other.) The loss of the untouched base: for NetworkX yes, it named the best;
 # for Matplotlib it told the two worst from the other four, which cannot be told apart after the
-# adaptation either. So if you measure one thing before you choose, measure the loss of each candidate
+# adaptation either, and there the divergence, too, chose a base as good as the best. So if you measure one thing before you choose, measure the loss of each candidate
 # on your own text (in bits per character where tokenizers differ). It costs a minute. Then train the
 # best two.
 #
@@ -1428,7 +1443,7 @@ print(
 # ## The same code on GPT-2, Qwen or Llama
 #
 # One line changes: `lmtune.load("gpt2")`, `lmtune.load("Qwen/Qwen2.5-0.5B")`, any id of the Hub whose
-# licence you have accepted, or a folder. There is no network here, so the code path is tried on folders
+# licence you have accepted, or a folder. So that it runs without a network, the code path is tried on folders
 # in the Hub's format: a tiny Qwen2 and a tiny Llama with random weights. Loading, LoRA, a training
 # step, merging, saving and writing text:
 
@@ -1475,7 +1490,7 @@ for name, n in sizes_of.items():
 # %% [markdown]
 # A T4 has 14.5 GiB to use. By this table, everything in fp32 fits for the first three, before
 # activations; the fourth fits with LoRA, and the last with QLoRA alone (its column counts every weight
-# at four bits and a scale for each 64; in practice the embeddings stay in 16). These are sums on paper.
+# at four bits and a 16-bit scale for each 64; in practice the embeddings stay in 16). These are sums on paper.
 # On a T4 or on Colab: **not measured**.
 #
 # ### QLoRA
@@ -1824,9 +1839,12 @@ check("transfer-learning/new-rows", new_rows)
 #
 # {{exercise:transfer-learning/nearest-base}}
 #
-# Then predict: which of the six bases is nearest to Matplotlib's words, and was it the best? The words
-# of a base are `lmtune.domain.word_counts(lmtune.language_modelling("scipy").train[:500])`; the table
-# is above.
+# Then predict: which of scipy, sympy, pandas, torch, sqlalchemy and nltk is nearest to Matplotlib's words,
+# and was it the best? The target's words are
+# `word_counts(random.Random(0).sample(lmtune.language_modelling("matplotlib").train, 500))` (from
+# `lmtune.domain`), those of a base
+# `word_counts(random.Random(0).sample(lmtune.language_modelling("scipy").train, 1000)[:500])`, and so on;
+# the table is above. (Pandas is nearest; it cannot be told from the best.)
 
 # %%
 # {{stub:transfer-learning/nearest-base}}
@@ -1840,9 +1858,9 @@ check("transfer-learning/nearest-base", nearest_base)
 # %% [markdown]
 # ## What to remember
 #
-# - Pretraining is worth labels: most where they are few. Measure it with a curve, not at one size.
-# - Always count words, and always answer the largest class. A table without these two rows hides how
-#   hard the task was.
+# - Pretraining is worth labels. Measure how many with a curve, not at one size, and name the budget.
+# - Always count words, and always answer the largest class. With 512 labels the word counts won here; a
+#   table without these two rows hides how hard the task was.
 # - Take the last *real* token, or the mean over the real ones, and ask what the position was trained to
 #   say.
 # - If you can train the body, train it. LoRA came close with less than a hundredth of the parameters,

@@ -69,6 +69,21 @@ def _adam(decay_in="no", corrected=True, root="outside", square=True, factor=1, 
     return step
 
 
+def _adam_otherwise(rate_of_m=None, a=None, b=None, after=False):
+    """AdamW with its own share of the gradient, corrections or order."""
+    def step(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+        m = beta1 * m + (1 - beta1 if rate_of_m is None else rate_of_m) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        shrink = 1 - lr * decay
+        moved = lr * (m / (a or _power)(beta1, t)) / ((v / (b or _power)(beta2, t)).sqrt() + eps)
+        return ((w - moved) * shrink if after else w * shrink - moved), m, v
+    return step
+
+
+def _power(beta, t):
+    return 1 - beta**t
+
+
 def _gives_corrected_moments(w, g, m, v, t, lr, beta1, beta2, eps, decay):
     w, m, v = reference_adamw_step(w, g, m, v, t, lr, beta1, beta2, eps, decay)
     return w, m / (1 - beta1**t), v / (1 - beta2**t)
@@ -93,6 +108,46 @@ def _share(step, total, warmup):
 
 def _norm(gradients):
     return torch.cat([g.flatten() for g in gradients]).norm()
+
+
+def _clip_by_torch(gradients, limit):
+    holders = [torch.nn.Parameter(torch.zeros_like(g)) for g in gradients]
+    for holder, g in zip(holders, gradients):
+        holder.grad = g.clone()
+    torch.nn.utils.clip_grad_norm_(holders, limit)
+    return [h.grad for h in holders]
+
+
+def _clip_imported(gradients, limit):
+    from torch.nn.utils import clip_grad_norm_
+    holders = [torch.nn.Parameter(torch.zeros_like(g)) for g in gradients]
+    for holder, g in zip(holders, gradients):
+        holder.grad = g.clone()
+    clip_grad_norm_(holders, limit)
+    return [h.grad for h in holders]
+
+
+def _one_backward(model, losses_of, micro_batches):
+    model.zero_grad()
+    torch.cat([losses_of(model, batch) for batch in micro_batches]).mean().backward()
+    return [p.grad for p in model.parameters()]
+
+
+def _one_large_batch(model, losses_of, micro_batches):
+    model.zero_grad()
+    whole = tuple(torch.cat(parts) for parts in zip(*micro_batches))
+    losses_of(model, whole).mean().backward()
+    return [p.grad for p in model.parameters()]
+
+
+def _one_sum(model, losses_of, micro_batches):
+    model.zero_grad()
+    total, labels = 0, 0
+    for batch in micro_batches:
+        losses = losses_of(model, batch)
+        total, labels = total + losses.sum(), labels + losses.numel()
+    (total / labels).backward()
+    return [p.grad for p in model.parameters()]
 
 
 def _accumulate(scale, zero="once", skip_last=False):
@@ -171,6 +226,11 @@ MISTAKES = {
         (lambda w, g, m, v, t, lr, b1, b2, e, d: reference_adamw_step(w, g, m, v, t, lr, b2, b1, e, d), "exchanged"),
         (_adam("weights", factor=-1), "uphill"),
         (_adam("weights", late=1), "counts from 1"),
+        (_adam_otherwise(a=lambda beta, t: 1), "v was corrected and m was not"),
+        (_adam_otherwise(b=lambda beta, t: 1), "m was corrected and v was not"),
+        (_adam_otherwise(a=lambda beta, t: 1 - beta * t, b=lambda beta, t: 1 - beta * t), "a power"),
+        (_adam_otherwise(rate_of_m=1), "running sum"),
+        (_adam_otherwise(after=True), "first, then move"),
         (_gives_corrected_moments, "give m and v back as they are"),
         (_adam("weights", new=False), "the old m and v"),
         (lambda *a: reference_adamw_step(*a)[0], "return w, m, v"),
@@ -192,6 +252,10 @@ MISTAKES = {
         (_warmed(lambda s, n, w, p, f: f + (p - f) * (1 - _share(s, n, w))), "a straight line: the decay"),
         (_warmed(lambda s, n, w, p, f: _half_cosine(_share(s, n, w) / math.pi, p, f)), "lacks pi"),
         (_warmed(lambda s, n, w, p, f: p), "does not fall"),
+        (lambda s, n, w, p, f: p * (s + 1) / w if s <= w and w else reference_rate(s, n, w, p, f),
+         "one update too many"),
+        (_warmed(lambda s, n, w, p, f: _half_cosine((s - w) / (n - w - 1), p, f)), "ends one update early"),
+        (_warmed(lambda s, n, w, p, f: _half_cosine((s + 1 - w) / (n - w), p, f)), "begins one update early"),
         (lambda s, n, w, p, f: 7.0, "two cases"),
         (lambda s, n, w, p, f: [p], "one number"),
     ],
@@ -207,6 +271,7 @@ MISTAKES = {
         (lambda gs, c: list(gs), "as it was"),
         (lambda gs, c: [g * _norm(gs) / c for g in gs], "upside down"),
         (lambda gs, c: [g * 0.5 for g in gs], "three steps"),
+        (_clip_by_torch, "compares it with itself"),
         (lambda gs, c: reference_clip(gs, c)[0], "list of all clipped"),
     ],
     "accumulate": [
@@ -219,6 +284,9 @@ MISTAKES = {
         (_accumulate(lambda n, counts: sum(counts), zero="inside"), "only the last"),
         (_accumulate(lambda n, counts: sum(counts), skip_last=True), "is missing"),
         (_accumulate(lambda n, counts: 3 * sum(counts)), "count the labels"),
+        (_accumulate(lambda n, counts: 2 * len(counts)), "how many losses losses_of gives"),
+        (_accumulate(lambda n, counts: 2), "because it is a pair: count the losses of all"),
+        (_one_backward, "before you compute the losses of the next"),
         (lambda model, losses_of, batches: losses_of(model, batches[0]).mean(), "give back [p.grad"),
     ],
     "find-leak": [
@@ -247,9 +315,11 @@ MISTAKES = {
         (_fits(lambda n, k: 16 * k), "lie in memory too"),
         (_fits(lambda n, k: 16 * (n + k)), "on top of all"),
         (_fits(_true_fixed, gib=1e9), "10 ** 9"),
-        (_fits(_true_fixed, lambda room, row: max(0, int(room // (row / 256)))), "that counts tokens"),
+        (lambda n, k, b, context, g: reference_largest_batch(n, k, b, 1, g), "that counts tokens"),
         (_fits(lambda n, k: 0), "take their part first"),
         (_fits(lambda n, k: _true_fixed(n, k) / 2), "fp32 has 4"),
+        (_fits(_true_fixed, lambda room, row: max(0, int(room // (4 * row)))), "do not multiply"),
+        (_fits(_true_fixed, lambda room, row: max(0, int(room // (row / 4)))), "do not divide"),
         (lambda n, k, b, c, g: 17, "does not depend on the batch"),
     ],
 }
@@ -264,7 +334,14 @@ VARIANTS = {
                   (lambda model, ids: 0 if ids is not None else 1, "three words")],
     "accumulate": [
         (_accumulate(lambda n, counts: counts[0] * len(counts)), "of the first micro-batch"),
+        (_one_large_batch, "before you compute the losses of the next"),
+        (_one_sum, "before you compute the losses of the next"),
     ],
     "clip-norm": [(lambda gs, c: [g * min(1.0, c / torch.stack([h.norm() for h in gs]).mean()) for g in gs],
-                   "mean of the norms")],
+                   "mean of the norms"),
+                  (_clip_imported, "compares it with itself")],
+    "fit-memory": [
+        (_fits(lambda n, k: 16 * n, lambda room, row: room // row), "frozen parameters have no gradient"),
+        (_fits(_true_fixed, lambda room, row: room / row), "no whole number"),
+    ],
 }

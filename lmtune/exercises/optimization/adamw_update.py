@@ -11,27 +11,40 @@ from lmtune.exercises.optimization.answers import few, not_these, same, tensors
 _FORM = "adamw_step(w, g, m, v, t, lr, beta1, beta2, eps, decay)"
 
 
-def _step(w, g, m, v, t, lr, beta1, beta2, eps, decay, *, decayed="before", corrected=True, root="outside",
-          square=True):
+def _step(w, g, m, v, t, lr, beta1, beta2, eps, decay, *, decayed="before", corrected="both", root="outside",
+          square=True, share=True):
     """AdamW, with switches for what people get wrong."""
     if decayed == "gradient":
         g = g + decay * w
-    m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * (g * g if square else g.abs())
-    m_hat, v_hat = (m / (1 - beta1**t), v / (1 - beta2**t)) if corrected else (m, v)
+    m = beta1 * m + ((1 - beta1) if share else 1) * g
+    v = beta2 * v + (1 - beta2) * (g * g if square else g.abs())
+    a, b = (1 - beta1 * t, 1 - beta2 * t) if corrected == "times t" else (1 - beta1**t, 1 - beta2**t)
+    m_hat, v_hat = m if corrected in ("v", "none") else m / a, v if corrected in ("m", "none") else v / b
     if decayed == "before":
         w = w * (1 - lr * decay)
     elif decayed == "without rate":
         w = w * (1 - decay)
     divisor = {"outside": v_hat.sqrt() + eps, "inside": (v_hat + eps).sqrt(), "none": v_hat + eps}[root]
-    return [w - lr * m_hat / divisor, m, v]
+    w = w - lr * m_hat / divisor
+    return [w * (1 - lr * decay) if decayed == "after" else w, m, v]
 
 
 def _mistakes(w, g, m, v, t, lr, beta1, beta2, eps, decay) -> list[tuple[list, str]]:
     given = (w, g, m, v, t, lr, beta1, beta2, eps, decay)
     true = _step(*given)
     return [
-        (_step(*given, corrected=False), "m and v start at zero and are too small at first: divide them by "
+        (_step(*given, corrected="none"), "m and v start at zero and are too small at first: divide them by "
          "1 - beta1 ** t and 1 - beta2 ** t before the step"),
+        (_step(*given, corrected="v"), "v was corrected and m was not: m starts at zero too, divide it by "
+         "1 - beta1 ** t"),
+        (_step(*given, corrected="m"), "m was corrected and v was not: v starts at zero too, divide it by "
+         "1 - beta2 ** t"),
+        (_step(*given, corrected="times t"), "the correction is 1 - beta ** t, a power: 1 - beta * t becomes "
+         "negative"),
+        (_step(*given, share=False), "m is a running mean, so the new gradient comes in with the share 1 - beta1; "
+         "without it m is momentum's running sum"),
+        (_step(*given, decayed="after"), "the step is decayed too: shrink the old w by 1 - lr * decay "
+         "first, then move"),
         (_step(*given, decayed="gradient"), "the decay was added to the gradient, where it is divided by the "
          "root of v too: that is Adam with an L2 penalty. AdamW shrinks w itself, apart from the gradient"),
         (_step(*given, decayed="no"), "the weights do not decay: multiply w by 1 - lr * decay"),
@@ -67,7 +80,9 @@ def _judge(answer: Any) -> Feedback | None:
             return not_these(value, "three tensors (w, m, v), each of shape (2, 3)",
                              "give the new weights and both new moments back: return w, m, v")
         if not same(produced, truth):
-            hint = recognise(lambda wrong: same(produced, wrong), _mistakes(*given),
+            # A root of a negative number is nan, in the answer as in the mistake.
+            hint = recognise(lambda wrong: same(*([x.nan_to_num() for x in one] for one in (produced, wrong))),
+                             _mistakes(*given),
                              "go in this order: the new m, the new v, both corrected, w decayed, w moved")
             which = next(i for i in range(3) if not same(produced[i:i + 1], truth[i:i + 1]))
             return Feedback(f"{'wmv'[which]} = {few(produced[which])}", f"{'wmv'[which]} = {few(truth[which])}",

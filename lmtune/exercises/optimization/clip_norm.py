@@ -57,6 +57,10 @@ def _judge(answer: Any) -> Feedback | None:
                              "and every tensor times this factor")
             return Feedback(f"first tensor {few(produced[0])}", few(truth[0]), hint,
                             f"a gradient of norm {norm:.4g}, limit {limit:g}")
+    if "clip_grad_norm_" in getattr(getattr(answer, "__code__", None), "co_names", ()):
+        return Feedback("right, by torch's clip_grad_norm_", "the same by your own lines",
+                        "torch's function is what the check compares with, so this compares it with itself: write its "
+                        "steps yourself, the norm, the factor and the product")
     return None
 
 

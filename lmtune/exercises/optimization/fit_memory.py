@@ -8,6 +8,8 @@ from lmtune.exercises import Exercise, Feedback, call, recognise
 from lmtune.exercises.first_fine_tune.numeric import not_a_number, number
 
 _FORM = "largest_batch(parameters, trained, bytes_per_token, context, gib)"
+_OTHERWISE = ("first what does not depend on the batch: 4 bytes for each weight, 12 more for each trained one; the "
+              "rest is shared by the rows")
 
 
 def _rows(room: float, row: float) -> int:
@@ -34,32 +36,36 @@ def _mistakes(parameters: int, trained: int, per_token: int, context: int, gib: 
         (_rows(gib * 1e9 - fixed, row), "a GiB is 2 ** 30 bytes, more than 10 ** 9"),
         (_rows(room, per_token), "that counts tokens: a row has `context` of them"),
         (_rows(memory, row), "weights, gradients and the optimizer take their part first"),
+        (_rows(room, 4 * row), "bytes_per_token are bytes already: do not multiply them by 4"),
+        (_rows(room, row / 4), "bytes_per_token are bytes already: do not divide them by 4"),
         (_rows(memory - fixed / 2, row), "numbers of 2 bytes were counted: fp32 has 4"),
     ]
 
 
 def _judge(answer: Any) -> Feedback | None:
-    unknown = None
-    for parameters, trained, per_token, context, gib in (
-            (124_000_000, 124_000_000, 790_000, 256, 14.5), (355_000_000, 355_000_000, 1_780_000, 48, 6.0),
-            (774_000_000, 6_000_000, 3_100_000, 100, 14.5), (1_558_000_000, 1_558_000_000, 5_000_000, 512, 14.5)):
-        inputs = (parameters, trained, per_token, context, gib)
-        truth = _rows(gib * 2**30 - 4 * parameters - 12 * trained, per_token * context)
-        value = call(answer, *inputs, form=_FORM)
-        produced = number(value)
-        if produced is None:
+    cases = [(124_000_000, 124_000_000, 790_000, 256, 14.5), (355_000_000, 355_000_000, 1_780_000, 48, 6.0),
+             (774_000_000, 6_000_000, 3_100_000, 100, 14.5), (1_558_000_000, 1_558_000_000, 5_000_000, 512, 14.5)]
+    truths = [_rows(gib * 2**30 - 4 * n - 12 * k, each * context) for n, k, each, context, gib in cases]
+    produced = []
+    for case in cases:
+        value = call(answer, *case, form=_FORM)
+        produced.append(number(value))
+        if produced[-1] is None:
             return not_a_number(value)
-        if produced == truth:
-            continue
-        hint = recognise(lambda wrong: math.isclose(produced, wrong), _mistakes(*inputs), "")
-        feedback = Feedback(f"{produced:g}", f"{truth} rows", hint or "first what does not depend on the batch: 4 bytes "
-                            "for each weight, 12 more for each trained one; the rest is shared by the rows",
-                            f"{parameters:,} parameters, {trained:,} trained, {per_token:,} bytes a token, "
-                            f"context {context}, {gib:g} GiB")
-        if hint:
-            return feedback
-        unknown = unknown or feedback
-    return unknown
+    wrong = next((i for i, (p, t) in enumerate(zip(produced, truths)) if p != t), None)
+    if wrong is None:
+        return None
+
+    def alike(outcome: list[float]) -> bool:  # where nothing fits, a mistake may end at 0 or below
+        return all(math.isclose(max(0, p), max(0, o)) for p, o in zip(produced, outcome))
+
+    # One case alone may fit several mistakes (0 rows are easily had), so all of them are asked.
+    outcomes = [_mistakes(*case) for case in cases]
+    together = [([rows[i][0] for rows in outcomes], hint) for i, (_, hint) in enumerate(outcomes[0])]
+    parameters, trained, per_token, context, gib = cases[wrong]
+    return Feedback(f"{produced[wrong]:g}", f"{truths[wrong]} rows", recognise(alike, together, _OTHERWISE),
+                    f"{parameters:,} parameters, {trained:,} trained, {per_token:,} bytes a token, "
+                    f"context {context}, {gib:g} GiB")
 
 
 EXERCISE = Exercise(

@@ -33,11 +33,17 @@ def _mistakes(step: int, total: int, warmup: int, peak: float, floor: float) -> 
             (peak, "during the warm-up the rate rises to the peak and is not there yet"),
         ]
     share = (step - warmup) / (total - warmup)
-    return [
+    too_long = [(peak * (step + 1) / warmup, "the warm-up goes on for one update too many, above the peak: it is for "
+                 "step < warmup, because updates count from 0")] if step == warmup > 0 else []
+    return too_long + [
         (_cosine(step / total, peak, floor), "the cosine runs from update 0, and jumps where the warm-up ends: "
          "count its steps from the end of the warm-up"),
         (_cosine((step - warmup) / total, peak, floor), "the cosine does not reach its end: after the warm-up "
          "only total - warmup updates are left for it"),
+        (_cosine((step - warmup) / (total - warmup - 1), peak, floor), "the cosine ends one update early: the floor is "
+         "for update `total`, one after the last, so divide by total - warmup"),
+        (_cosine((step + 1 - warmup) / (total - warmup), peak, floor), "the cosine begins one update early: update "
+         "warmup has the peak, so its share is (step - warmup), without + 1"),
         (_cosine(share, peak, 0.0), "the floor is missing: the cosine ends at floor, not at 0"),
         (floor + _cosine(share, peak, 0.0), "the floor was added on top: the cosine goes from peak to floor, so "
          "its height is peak - floor"),
@@ -57,9 +63,9 @@ def _mistakes(step: int, total: int, warmup: int, peak: float, floor: float) -> 
 
 def _judge(answer: Any) -> Feedback | None:
     unknown = None
-    for step, total, warmup, peak, floor in ((6, 100, 10, 3e-3, 3e-4), (0, 100, 10, 3e-3, 3e-4),
-                                             (83, 100, 10, 3e-3, 3e-4), (37, 100, 10, 3e-3, 3e-4),
-                                             (10, 100, 10, 3e-3, 3e-4), (5, 50, 0, 1.0, 0.0)):
+    for step, total, warmup, peak, floor in ((6, 100, 10, 3e-3, 2e-4), (0, 100, 10, 3e-3, 2e-4),
+                                             (83, 100, 10, 3e-3, 2e-4), (37, 100, 10, 3e-3, 2e-4),
+                                             (10, 100, 10, 3e-3, 2e-4), (5, 50, 0, 1.0, 0.0)):
         inputs = (step, total, warmup, peak, floor)
         value = call(answer, *inputs, form=_FORM)
         produced, truth = number(value), _truth(*inputs)
