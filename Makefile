@@ -6,7 +6,7 @@ else
 VENV_PYTHON := .venv/bin/python
 endif
 
-.PHONY: book test serve notebooks portability mutants pretrain clean setup
+.PHONY: book test serve notebooks portability floors mutants pretrain clean setup
 
 book: setup
 	@$(VENV_PYTHON) -m book.build
@@ -23,6 +23,10 @@ notebooks: setup
 
 portability: setup
 	@$(VENV_PYTHON) -m book.portability
+
+# The least versions that pyproject.toml allows, in a fresh environment: make floors PYTHON=python3.10
+floors: setup
+	@$(VENV_PYTHON) -m book.floors $(PYTHON)
 
 # Break the training loop on purpose: does the test of each row of the checklist notice?
 mutants: setup

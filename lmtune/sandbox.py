@@ -127,7 +127,8 @@ def _tried() -> str:
 
 def shown() -> list[str]:
     """The files and folders that a process inside can read, each once."""
-    paths = [*SYSTEM, sys.base_prefix, os.path.realpath(sys.base_prefix), sys.prefix, str(HERE)]
+    prefixes = (sys.base_prefix, sys.prefix)  # either may be reached through a link
+    paths = [*SYSTEM, *prefixes, *map(os.path.realpath, prefixes), str(HERE)]
     kept: list[str] = []
     for path in sorted({os.path.abspath(p) for p in paths}, key=len):
         if not any(path.startswith(k + "/") for k in kept if not os.path.islink(k)):

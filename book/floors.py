@@ -1,0 +1,55 @@
+"""Test lmtune at the least versions that pyproject.toml allows: python -m book.floors [PYTHON]
+
+A fresh environment, made by PYTHON (this one unless another is named), gets the least version of every
+dependency, lmtune as a wheel, and the tests of the package that need nothing of the book.  torch stays at
+the version of requirements.txt: its older builds bring other CUDA libraries of several gigabytes each, so
+its own floor is what the transformers of the floor asks for and is not tried.
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+from book.execute import offline_environment
+from book.source import ROOT
+
+#: What tests need besides lmtune; accelerate is for the comparison with transformers' Trainer.
+TOOLS = ["pytest", "pytest-timeout", "pytest-xdist", "accelerate>=1.1"]
+#: A test that imports any of these belongs to the book.
+OF_THE_BOOK = re.compile(r"^\s*(?:from|import) (?:book|instructor|nbval|nbformat|jupytext|sphinx|yaml|contestants)\b",
+                         re.MULTILINE)
+
+
+def floors(root=ROOT):
+    """The dependencies, each at its least version, and torch at the book's."""
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    torch = re.search(r"^torch==\S+", (root / "requirements.txt").read_text("utf-8"), re.MULTILINE)[0]
+    least = [line.replace(">=", "==") for line in project["dependencies"] if not line.startswith("torch>=")]
+    return [torch, *least]
+
+
+def tests(root=ROOT):
+    """The test modules that need nothing of the book."""
+    return [str(path) for path in sorted((root / "tests").glob("test_*.py"))
+            if not OF_THE_BOOK.search(path.read_text("utf-8"))]
+
+
+def main(arguments=None):
+    python = (sys.argv[1:] if arguments is None else arguments) or [sys.executable]
+    with tempfile.TemporaryDirectory(prefix="lmtune-floors-") as folder:
+        subprocess.run([python[0], "-m", "venv", folder], check=True)
+        inside = str(Path(folder) / ("Scripts" if os.name == "nt" else "bin") / "python")
+        pip = [inside, "-m", "pip", "install", "-q"]
+        subprocess.run([*pip, floors()[0]], check=True)  # first, so that nothing else chooses a torch
+        subprocess.run([*pip, *floors(), *TOOLS], check=True)
+        subprocess.run([*pip, "--no-deps", "-r", str(ROOT / "requirements-encoder.txt")], check=True)
+        subprocess.run([*pip, "--no-deps", str(ROOT)], check=True)
+        return subprocess.run([inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests()], cwd=ROOT,
+                              env={**os.environ, **offline_environment(1)}).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
