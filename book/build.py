@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from book import icons
 from book.finish import finish_all
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +35,7 @@ def main():
         print("book: the build failed")
         return run.returncode or 1
     finish_all(HTML)
+    icons.shrink(HTML)
     print(f"book: built in {time.perf_counter() - began:.0f} s")
     print(f"book: open {page.as_uri()} (or run: make serve)")
     return 0
