@@ -6,7 +6,7 @@ else
 VENV_PYTHON := .venv/bin/python
 endif
 
-.PHONY: book test serve notebooks portability floors mutants pretrain clean setup
+.PHONY: book test serve look notebooks measure portability colab floors mutants pretrain clean setup
 
 book: setup
 	@$(VENV_PYTHON) -m book.build
@@ -17,12 +17,23 @@ test: setup
 serve: setup
 	@$(VENV_PYTHON) -m book.serve
 
+# The built pages in a headless browser: outside requests, accessibility, weight, explorers, search.
+look: setup
+	@$(VENV_PYTHON) -m book.browser
+
 # Some chapters only: make notebooks NAMES="first-fine-tune"
 notebooks: setup
 	@$(VENV_PYTHON) -m book.notebooks $(NAMES)
 
+# Time and memory of each notebook, for the page that lists them.
+measure: setup
+	@$(VENV_PYTHON) -m book.measure $(NAMES)
+
 portability: setup
 	@$(VENV_PYTHON) -m book.portability
+
+colab: setup
+	@$(VENV_PYTHON) -m book.colab
 
 # The least versions that pyproject.toml allows, in a fresh environment: make floors PYTHON=python3.10
 floors: setup

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from book import serve
+from book import formulas, glossary, serve
 from book.build import HTML
 from book.page import HEAVIEST, inspect_page, weight
 
@@ -89,6 +89,17 @@ def visit(browser, address, name, width, scheme, tally, screenshots):
     return len(watch.outside)
 
 
+def search_and_compute(page, address, tally):
+    """The search finds the glossary's terms, and the formulas of the page give what lmtune does."""
+    unfound = glossary.unfound(page, address)
+    tally(not unfound, f"the search does not find these terms of the glossary: {', '.join(unfound)}")
+    print(f"browser: {len(glossary.terms())} terms of the glossary searched for", flush=True)
+    page.goto(f"{address}/{formulas.PAGE}")
+    found = formulas.differences(page)
+    tally(not found, "; ".join(found))
+    print("browser: the formulas that a page computes held against lmtune", flush=True)
+
+
 def look(executable, screenshots):
     """Visit every page; return the tally."""
     from playwright.sync_api import sync_playwright
@@ -102,6 +113,7 @@ def look(executable, screenshots):
                 for scheme in SCHEMES:
                     outside += visit(browser, address, name, width, scheme, tally, screenshots)
             print(f"browser: {name} looked at in {len(WIDTHS) * len(SCHEMES)} forms", flush=True)
+        search_and_compute(browser.new_page(), address, tally)
         browser.close()
     server.shutdown()
     print(f"browser: {outside} outside requests")

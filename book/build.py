@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from book import icons
+from book import icons, links
 from book.finish import finish_all
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +36,11 @@ def main():
         return run.returncode or 1
     finish_all(HTML)
     icons.shrink(HTML)
+    broken = links.broken(HTML)
+    if broken:
+        print("\n".join(broken[:40]))
+        print(f"book: {len(broken)} broken link(s)")
+        return 1
     print(f"book: built in {time.perf_counter() - began:.0f} s")
     print(f"book: open {page.as_uri()} (or run: make serve)")
     return 0

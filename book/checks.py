@@ -97,7 +97,7 @@ def plain_markdown(notebook):
                 problems.append(f"cell {place} holds a directive fence")
             if ROLE.search(cell.source):
                 problems.append(f"cell {place} holds a role")
-            if re.search(r"\{\{(solution|stub|exercise):", cell.source):
+            if re.search(r"\{\{(solution|stub|exercise|quiz):", cell.source):
                 problems.append(f"cell {place} holds a mark to fill in that stands on no line of its own")
     return problems
 

@@ -162,10 +162,19 @@ def find_elsewhere(app, env, node, contnode):
     return contnode if foreign else None
 
 
+def list_only_shown_sources(app):
+    """Keep modules without a source, such as builtins, off the list of sources, which links to each."""
+    known = getattr(app.env, "_viewcode_modules", {})
+    for module in [module for module, source in known.items() if not source]:
+        del known[module]
+    return []
+
+
 def setup(app):
     app.add_directive("api", Api)
     app.add_directive("names", Names)
     app.connect("autodoc-process-docstring", read_sections)
     app.connect("object-description-transform", show_as_public)
     app.connect("missing-reference", find_elsewhere)
+    app.connect("html-collect-pages", list_only_shown_sources, priority=100)  # before viewcode lists them
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,7 +4,8 @@
 notebook adds to it the cell that installs lmtune on Colab, and what stands
 elsewhere already: `{{exercise:CHAPTER/ID}}` is the aim, level and minutes of an
 exercise and `{{stub:CHAPTER/ID}}` its stub, both from `lmtune.exercises`;
-`{{solution:CHAPTER/ID}}` is the reference answer of the tests, folded.
+`{{solution:CHAPTER/ID}}` is the reference answer of the tests, folded;
+`{{quiz:CHAPTER}}` are the questions of `chapters/quizzes/CHAPTER.toml`.
 """
 import ast
 import hashlib
@@ -19,6 +20,7 @@ import jupytext
 import nbformat
 import yaml
 
+from book import quiz
 from lmtune.exercises import find
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +29,7 @@ PLACEHOLDER = "https://github.com/OWNER/REPO"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 # A line of its own; in a code cell it is a comment, so that the source stays Python.
 GENERATED = re.compile(r"^(?:# )?\{\{(solution|stub|exercise):([\w-]+)/([\w-]+)\}\}[ \t]*$", re.MULTILINE)
+QUIZ = re.compile(r"^\{\{quiz:([\w-]+)\}\}[ \t]*$", re.MULTILINE)
 
 COLAB_HEAD = '''\
 # On Colab this cell installs lmtune; elsewhere it does nothing.
@@ -115,6 +118,7 @@ def heading(chapter, exercise, root=ROOT):
 def generated(text, root=ROOT):
     """`text` with its generated lines filled in."""
     makers = {"solution": solution, "stub": stub, "exercise": heading}
+    text = QUIZ.sub(lambda found: quiz.markdown(found[1], root), text)
     return GENERATED.sub(lambda found: makers[found[1]](found[2], found[3], root), text)
 
 

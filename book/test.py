@@ -33,6 +33,7 @@ def main(arguments=None):
     extra = sys.argv[1:] if arguments is None else arguments
     notebooks = [str(path.relative_to(ROOT)) for path in notebook_paths()]
     workers = min(cores(), WORKERS)
+    print("test: skipped here: the built pages in a browser (make book look)")
     print(f"test: the package and {len(notebooks)} notebook(s), in {workers} process(es)", flush=True)
     return subprocess.run(command([*notebooks, "tests", *extra], workers), cwd=ROOT,
                           env=environment(workers)).returncode

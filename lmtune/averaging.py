@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights (Polyak and Juditsky 1992).
+"""An exponential moving average of the weights (Polyak and Juditsky 1992 average all of them alike).
 
 The average of the weights over the last updates is often better than the last
 weights, because the noise of single updates cancels.

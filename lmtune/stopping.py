@@ -15,7 +15,7 @@ class EarlyStopping:
     ``patience`` counts evaluations without improvement.  An improvement is a loss more than
     ``min_delta`` below the loss at the last improvement, so many small steps down count once
     they add up.  The weights kept are always those of the least loss.  A loss that is not a
-    number never improves anything (Prechelt 1998, "Early stopping, but when?").
+    number never improves anything (Prechelt 1998, "Early Stopping - But When?").
     """
 
     def __init__(self, patience: int, min_delta: float = 0.0):

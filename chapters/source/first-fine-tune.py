@@ -516,7 +516,8 @@ if find_spec("torchvision"):
 # %% [markdown]
 # ### A loss that counts labels which are never predicted
 #
-# *Found in transformers 5.23.0* ([issue 46204](https://github.com/huggingface/transformers/issues/46204)).
+# *Found in transformers 5.23.0*, after [pull request 46204](https://github.com/huggingface/transformers/pull/46204)
+# had mended it for other models.
 # The usual recipe gives the token ids themselves as labels, so the first label of each row is one that
 # nothing predicts. The library's Trainer counts it all the same for GPT-2, and so divides by too much.
 # The shorter the rows, the more it is off, and its evaluation loss is too good. (Models whose class the
@@ -571,6 +572,13 @@ attempt("Trainer(tokenizer=tokenizer)", lambda: Trainer(model=model, tokenizer=t
 # | `from transformers import AdamW` | `from torch.optim import AdamW` |
 # | `evaluation_strategy="epoch"` | `eval_strategy="epoch"` |
 # | `Trainer(tokenizer=tokenizer)` | `Trainer(processing_class=tokenizer)` |
+
+# %% [markdown]
+# ## Quiz
+#
+# What would you say? Open the choice that you think is right; each tells what would follow from it.
+#
+# {{quiz:first-fine-tune}}
 
 # %% [markdown]
 # ## Exercises

@@ -1070,6 +1070,13 @@ claim("in every one of the six searches the reported score was too good",
       all(r < f for r, f in zip(reported, fresh)))
 
 # %% [markdown]
+# ## Quiz
+#
+# What would you say? Open the choice that you think is right; each tells what would follow from it.
+#
+# {{quiz:hyperparameter-tuning}}
+
+# %% [markdown]
 # ## Exercises
 #
 # ### Triangular

@@ -1806,6 +1806,13 @@ claim("in three epochs the rate never changes", len(set(used)) == 1)
 # Stepped once per epoch, it is a constant rate with a schedule's name. Count schedules in updates.
 
 # %% [markdown]
+# ## Quiz
+#
+# What would you say? Open the choice that you think is right; each tells what would follow from it.
+#
+# {{quiz:optimization}}
+
+# %% [markdown]
 # ## Exercises
 #
 # Each has a check that answers back. Run the cell as it stands first: it says that nothing was

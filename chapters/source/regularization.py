@@ -1234,6 +1234,13 @@ claim("as found, the river gets a lender's house, and the careful one leaves the
       "depository of the river" in first_of_first(line) and "bank of the river" in careful)
 
 # %% [markdown]
+# ## Quiz
+#
+# What would you say? Open the choice that you think is right; each tells what would follow from it.
+#
+# {{quiz:regularization}}
+
+# %% [markdown]
 # ## Exercises
 #
 # Each has a check that answers back. Run the cell as it stands first: it says that nothing was
@@ -1342,7 +1349,7 @@ check("regularization/ablation", really_better)
 #
 # ## Further reading
 #
-# - L. Prechelt, *Early Stopping, but When?*, in *Neural Networks: Tricks of the Trade* (1998).
+# - L. Prechelt, *Early Stopping – But When?*, in *Neural Networks: Tricks of the Trade* (1998).
 # - N. Srivastava et al., [*Dropout: A Simple Way to Prevent Neural Networks from
 #   Overfitting*](https://jmlr.org/papers/v15/srivastava14a.html) (2014).
 # - I. Loshchilov and F. Hutter, [*Decoupled Weight Decay Regularization*](https://arxiv.org/abs/1711.05101)

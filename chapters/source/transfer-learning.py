@@ -1760,6 +1760,13 @@ claim("an accuracy above 0.75 is no better than always answering no", accuracy >
 claim("the mean of the two classes' accuracies, which a coin makes 0.5, is below 0.6", balanced < 0.6)
 
 # %% [markdown]
+# ## Quiz
+#
+# What would you say? Open the choice that you think is right; each tells what would follow from it.
+#
+# {{quiz:transfer-learning}}
+
+# %% [markdown]
 # ## Exercises
 #
 # Each has a check that answers back. Run the cell as it stands first: it says that nothing was
