@@ -2,12 +2,16 @@
 
 `{claims} CHAPTER` lists a chapter's claims by section and `{mistakes} CHAPTER` what it
 says that tutorials get wrong; `{figure-of} CHAPTER` shows the figure whose caption begins
-with the body; `{costs}` is the table of run times and `{works}` the bibliography. In a
-line, the role `claim` says the claim of "CHAPTER: its beginning" with its figure, and the
+with the body; `{costs}` is the table of run times, `{works}` the bibliography and
+`{help-of} COMMAND` what a command says of its options. In a line, the role `claim` says the claim of "CHAPTER: its beginning" with its figure, and the
 role `cost` how long a chapter runs. A name that is not found fails the build.
 """
+import os
+import subprocess
+import sys
 import tomllib
 
+import yaml
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
@@ -20,6 +24,13 @@ WORKS = ROOT / "reference" / "bibliography.toml"
 def minutes(seconds):
     """Seconds as people say them."""
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+
+
+def in_order():
+    """The notebooks as the table of contents has them."""
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))["parts"]
+    listed = [entry["file"].removeprefix("chapters/") for part in parts for entry in part["chapters"]]
+    return [name for name in listed if name in names()]
 
 
 def to_section(directive, chapter, section):
@@ -88,14 +99,27 @@ class Costs(SphinxDirective):
     def run(self):
         rows = ["| Notebook | Time | Processor time | Memory | Measured |", "|---|--:|--:|--:|---|"]
         known = measure.record()
-        for name in names():
+        for name in in_order():
             cost = known[name]
             rows.append(f"| [{collected.title(name)}](../chapters/{name}) | {minutes(cost['seconds'])} | "
                         f"{minutes(cost['cpu_seconds'])} | {cost['megabytes'] / 1000:.1f} GB | {cost['date']} |")
         machines = sorted({f"{cost['cores']} cores of an {cost['processor']}, no GPU" for cost in known.values()})
-        versions = known[names()[0]]["versions"] | {"Python": known[names()[0]]["python"]}
+        latest = max(known.values(), key=lambda cost: cost["date"])
+        versions = latest["versions"] | {"Python": latest["python"]}
         listed = ", ".join(f"{library} {number}" for library, number in versions.items())
-        return self.parse_text_to_nodes("\n".join([*rows, "", f"Measured on {'; '.join(machines)}, with {listed}."]))
+        text = "\n".join([*rows, "", f"Measured on {'; '.join(machines)}, with {listed}."])
+        return [nodes.container("", *self.parse_text_to_nodes(text), classes=["lmtune-costs"])]
+
+
+class HelpOf(SphinxDirective):
+    """What a command of lmtune says of its options."""
+
+    required_arguments = 1
+
+    def run(self):
+        said = subprocess.run([sys.executable, "-m", "lmtune", self.arguments[0], "--help"], cwd=ROOT, check=True,
+                              stdout=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "88", "NO_COLOR": "1"})
+        return [nodes.literal_block(text=said.stdout, language="text")]
 
 
 class Works(SphinxDirective):
@@ -144,7 +168,7 @@ def said(role, text):
 
 def setup(app):
     for name, directive in {"claims": Claims, "mistakes": Mistakes, "figure-of": FigureOf, "costs": Costs,
-                            "works": Works}.items():
+                            "help-of": HelpOf, "works": Works}.items():
         app.add_directive(name, directive)
     app.add_role("claim", Claim())
     app.add_role("cost", Cost())
