@@ -87,7 +87,9 @@ def test_nothing_is_left_after_an_interrupt_or_a_kill(tmp_path, sign):
     path = script(tmp_path, SLEEPER)
     parent = subprocess.Popen(
         [sys.executable, "-c", f"from lmtune.processes import torchrun; torchrun({str(path)!r}, {str(tmp_path)!r})"],
-        cwd=Path(__file__).parent.parent, stderr=subprocess.DEVNULL)
+        cwd=Path(__file__).parent.parent, stderr=subprocess.DEVNULL,
+        # A shell lets its background jobs ignore the interrupt, and their children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     found = pids(tmp_path)
     assert all(map(alive, found))
     os.kill(parent.pid, sign)
