@@ -19,6 +19,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 WIDTHS = (1400, 375)
 SCHEMES = ("light", "dark")
+#: Opened without a server as well, as from a USB stick.
+FROM_DISK = ("index.html", "chapters/regularization.html", "search.html")
 
 
 class Tally:
@@ -64,7 +66,8 @@ class Watch:
         if response.status >= 400:
             self.missing.append(response.url)
         else:
-            self.loaded.append(unquote(urlsplit(response.url).path).lstrip("/"))
+            folder, path = urlsplit(self.address).path, urlsplit(response.url).path
+            self.loaded.append(unquote(path.removeprefix(folder)).lstrip("/"))
 
 
 def visit(browser, address, name, width, scheme, tally, screenshots):
@@ -114,6 +117,9 @@ def look(executable, screenshots):
                     outside += visit(browser, address, name, width, scheme, tally, screenshots)
             print(f"browser: {name} looked at in {len(WIDTHS) * len(SCHEMES)} forms", flush=True)
         search_and_compute(browser.new_page(), address, tally)
+        for name in FROM_DISK:
+            outside += visit(browser, HTML.as_uri(), name, WIDTHS[0], SCHEMES[0], tally, None)
+        print(f"browser: {len(FROM_DISK)} pages opened from the disk", flush=True)
         browser.close()
     server.shutdown()
     print(f"browser: {outside} outside requests")
