@@ -1,10 +1,10 @@
 """Finish the built pages: what the theme loads for nothing goes, and what it leaves out for some readers comes.
 
 The theme brings its icons twice, as a font and as a script of half a megabyte (compressed) that draws
-the same ones; the font stays.  MathJax stays on pages with mathematics.  Code that scrolls can be reached
-by keyboard, the sidebar is a landmark, and a signature's parameters are a list that a screen reader counts.
-A claim that held is marked, for it is what a reader looks for.  Pictures are written as text: base64 hides
-from a server's compression that an explorer's frames are nearly the same, and doubles what is sent.
+the same ones; the font stays.  MathJax stays on pages with mathematics.  The sidebar is a landmark, and a
+signature's parameters are a list that a screen reader counts.  A claim that held is marked, for it is what
+a reader looks for.  Pictures are written as text: base64 hides from a server's compression that an
+explorer's frames are nearly the same, and doubles what is sent.
 """
 import base64
 import re
@@ -13,7 +13,6 @@ from urllib.parse import quote
 ICONS = re.compile(r'\s*<script[^>]*\bsrc="[^"]*fontawesome\.js[^"]*"[^>]*>\s*</script>')
 MATHJAX = re.compile(r'\s*<script[^>]*\bsrc="[^"]*mathjax/[^"]*"[^>]*>\s*</script>')
 MATHEMATICS = re.compile(r'class="[^"]*\b(?:math|tex2jax_process)\b|\\\(|\\\[|\$\$')
-CODE = re.compile(r'(<div class="highlight">)<pre>')
 SIDEBAR = re.compile(r'(<div id="pst-primary-sidebar")(?= class=)')
 CLAIM = re.compile(r"(?:^|(?<=<span></span>))claim holds: (.*)$", re.MULTILINE)
 PICTURE = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/]+=*)")
@@ -25,7 +24,6 @@ def finish(html):
     html = ICONS.sub("", html)
     if not MATHEMATICS.search(html):
         html = MATHJAX.sub("", html)
-    html = CODE.sub(r'\1<pre tabindex="0">', html)
     html = SIDEBAR.sub(r'\1 role="complementary" aria-label="The book"', html)
     html = CLAIM.sub(r'<span class="lmtune-claim">claim holds: \1</span>', html)
     html = PICTURE.sub(_as_text, html)

@@ -17,7 +17,7 @@ def read(page, formula, **given):
         control = root.locator(f"[name={name}]")
         if name == "shape":
             control.select_option(value)
-        else:
+        elif control.is_visible():
             control.fill(str(value))
     shown = {out.get_attribute("data-out"): out.inner_text() for out in root.locator("[data-out]").all()}
     return shown, root.locator("[data-problem]").inner_text()
@@ -56,7 +56,7 @@ def accepted(page):
     """Wrong inputs that the page takes without a word."""
     wrong = [("units", {"loss": -1}), ("units", {"loss": 2, "characters": ""}), ("schedule", {"at": 41, "updates": 40}),
              ("schedule", {"at": 1, "updates": 10, "warmup": 10}), ("interval", {"better": "1 x", "worse": "1 2"}),
-             ("interval", {"better": "1 2 3", "worse": "1 2"})]
+             ("interval", {"better": "1 2 3", "worse": "1 2"}), ("interval", {"better": "1,2 3", "worse": "1 2 3"})]
     found = []
     for formula, given in wrong:
         shown, problem = read(page, formula, **given)

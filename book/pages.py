@@ -3,10 +3,11 @@
 `{claims} CHAPTER` lists a chapter's claims by section and `{mistakes} CHAPTER` what it
 says that tutorials get wrong; `{figure-of} CHAPTER` shows the figure whose caption begins
 with the body; `{costs}` is the table of run times, `{works}` the bibliography and
-`{help-of} COMMAND` what a command says of its options. In a line, the role `claim` says the claim of "CHAPTER: its beginning" with its figure, and the
+`{help-of} COMMAND` what a command says of its options. In a line, the role `claim` says the claim of "CHAPTER: its beginning" with its interval, and the
 role `cost` how long a chapter runs. A name that is not found fails the build.
 """
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -18,12 +19,15 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from book import collected, measure
 from book.source import ROOT, names
 
+#: The difference, its unit and half its interval, behind a claim.
+FIGURES = re.compile(r"\(difference (\S+) (.*?) ± (\S+),[^)]*\)$")
 WORKS = ROOT / "reference" / "bibliography.toml"
 
 
 def minutes(seconds):
     """Seconds as people say them."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+    whole = round(seconds)
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
 
 
 def in_order():
@@ -144,11 +148,11 @@ def line(work):
 
 
 class Claim(SphinxRole):
-    """A claim of a chapter, with its figure, as it was printed."""
+    """A claim of a chapter, with its difference and interval alone, as "(-2.990 ± 0.089 nats)"."""
 
     def run(self):
         chapter, _, start = self.text.partition(": ")
-        return said(self, lambda: collected.claim(chapter, start))
+        return said(self, lambda: FIGURES.sub(r"(\1 ± \3 \2)", collected.claim(chapter, start)))
 
 
 class Cost(SphinxRole):

@@ -55,6 +55,11 @@ class _Parameter(NamedTuple):
     default: int  # an index
     ordered: bool  # numbers in order make a slider, anything else a list to choose from
 
+    @property
+    def label(self) -> str:
+        """Its name as a reader sees it."""
+        return self.name.replace("_", " ")
+
 
 class _View(NamedTuple):
     """The parameters that one view varies in full, the others at their defaults."""
@@ -218,7 +223,7 @@ def _page(goal: str, views: list[_View], frames: list[tuple[str, str]], start: i
 
 
 def _names(view: _View) -> str:
-    return " and ".join(p.name for p in view.parameters)
+    return " and ".join(p.label for p in view.parameters)
 
 
 def _picker(views: list[_View]) -> str:
@@ -230,7 +235,7 @@ def _picker(views: list[_View]) -> str:
 
 
 def _control(parameter: _Parameter) -> str:
-    name, labels, at = html.escape(parameter.name), parameter.labels, parameter.default
+    name, labels, at = html.escape(parameter.label), parameter.labels, parameter.default
     # Browsers remember controls across a reload; autocomplete="off" keeps them at the default.
     common = f'data-labels="{html.escape(json.dumps(labels))}" autocomplete="off"'
     if parameter.ordered:
@@ -290,4 +295,4 @@ def _box(ipywidgets, goal: str, views: list[_View], frames: list[str]):
 def _live_control(ipywidgets, parameter: _Parameter):
     kind = ipywidgets.SelectionSlider if parameter.ordered else ipywidgets.Dropdown
     return kind(options=[(label, i) for i, label in enumerate(parameter.labels)],
-                value=parameter.default, description=parameter.name)
+                value=parameter.default, description=parameter.label)

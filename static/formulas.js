@@ -36,6 +36,7 @@ const FORMULAS = {
     bpc: figures(loss / Math.LN2 / characters),
   }),
   schedule: ({shape, updates, warmup, half, peak, at}, root) => {
+    root.querySelector("[name=half]").parentElement.hidden = shape !== "triangular";
     if (warmup >= updates) throw "the warm-up must be shorter than the run";
     if (at > updates) throw "there is no such update in the run";
     const factor = step => step < warmup ? (step + 1) / warmup
@@ -48,6 +49,7 @@ const FORMULAS = {
     return {rate: figures(peak * all[at - 1]), mean: figures(all.reduce((a, b) => a + b) / updates)};
   },
   interval: ({better, worse}) => {
+    if (/\d,\d/.test(better + " " + worse)) throw "write numbers with a point, apart by blanks: 3.51 3.48";
     const [a, b] = [better, worse].map(text => text.split(/[\s;,]+/).filter(Boolean).map(Number));
     if (![...a, ...b].every(Number.isFinite)) throw "write numbers with a point, apart by blanks: 3.51 3.48";
     if (a.length !== b.length) throw `${a.length} losses and ${b.length}: give the same seeds in both`;
@@ -58,12 +60,13 @@ const FORMULAS = {
     const half = T[n - 2] * spread / Math.sqrt(n);
     const apart = Math.abs(mean) > half;
     return {difference: figures(mean), halfwidth: figures(half, 3),
-            verdict: apart ? "the interval leaves out zero" : "the interval holds zero: no difference was seen"};
+            verdict: apart ? `${mean < 0 ? "A" : "B"} is lower, and the interval leaves out zero`
+              : "the interval holds zero: no difference was seen"};
   },
 };
 
 const value = control => {
-  if (control.type !== "number") return control.value;
+  if (control.type !== "number" || control.parentElement.hidden) return control.value;
   if (!control.validity.valid || control.value === "")
     throw `${control.labels[0].textContent.trim()}: from ${control.min} to ${control.max}`;
   return Number(control.value);

@@ -14,7 +14,7 @@ EXAMPLES = ragged_examples([5, 9, 7, 4])
 
 def test_the_bar_shows_loss_rate_speed_memory_and_time_left(capsys, monkeypatch):
     monkeypatch.setattr(progress, "EVERY", 0.0)
-    monkeypatch.setattr(progress, "tqdm", functools.partial(progress.tqdm, mininterval=0, disable=False))
+    monkeypatch.setattr(progress, "tqdm", functools.partial(progress.tqdm, mininterval=0, disable=False, ncols=250))
     fit(tiny_gpt2(), EXAMPLES, steps=3, lr=2e-3, batch_size=4, validation=ragged_examples([6], seed=1))
     shown = capsys.readouterr().err
     for part in ("3/3", "<", "loss 3.", "validation 3.", "rate 2.0e-03", "tokens/s", "GiB"):
