@@ -35,7 +35,7 @@ CONTROLS = """el => [...el.querySelectorAll('label')].filter(part => part.getCli
 
 
 def inspect_page(page, where, scheme, tally):
-    """Check mathematics, images, width, dark figures and explorers of a page."""
+    """Check mathematics, images, width, dark figures, quiz and explorers of a page."""
     if page.locator(".math").count():
         page.wait_for_function("() => window.MathJax && MathJax.startup && MathJax.startup.promise")
         page.evaluate("() => MathJax.startup.promise.then(() => true)")
@@ -44,6 +44,10 @@ def inspect_page(page, where, scheme, tally):
     page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text("utf-8"))
     violations = page.evaluate(VIOLATIONS, RULES)
     tally(not violations, f"{where}: axe finds {'; '.join(violations)}")
+    choices = page.locator("details.lmtune-choice")
+    if choices.count():
+        choices.first.locator("summary").press("Enter")
+        tally(choices.first.get_attribute("open") is not None, f"{where}: the keyboard opens no choice of the quiz")
     page.evaluate("() => document.querySelectorAll('details').forEach(part => part.open = true)")
     nameless = page.evaluate(WITHOUT_ALT)
     tally(not nameless, f"{where}: images without alternative text: {nameless}")

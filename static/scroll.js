@@ -2,7 +2,7 @@
 "use strict";
 (() => {
 const mark = () => {
-  document.querySelectorAll(".bd-article :is(.highlight > pre, .lmtune-figure, mjx-container[display], .text_html)")
+  document.querySelectorAll(".bd-article :is(.highlight > pre, .lmtune-figure, mjx-container[display], .text_html, .pst-scrollable-table-container)")
     .forEach(part => {
       if (part.scrollWidth > part.clientWidth + 1) part.tabIndex = 0;
       else part.removeAttribute("tabindex");
