@@ -92,7 +92,7 @@ def _examples(asked: dict, model, tokenizer, say) -> tuple[list[Example], list[E
         validation = text_files.read(asked["validation"], asked["limit"])
     reads = getattr(model.config, "max_position_embeddings", None) or CONTEXT
     context = asked["context"] or min(CONTEXT, reads)
-    say(f"{asked['data']}: {len(train)} documents to train on, {len(validation)} held out")
+    say(f"{asked['data']}: {_counted(train)} to train on, {_counted(validation)} held out")
     made, held_out = (_rows(part, tokenizer, context) for part in (train, validation))
     examples = disjoint(made, held_out)
     if len(examples) < len(made):
@@ -102,6 +102,12 @@ def _examples(asked: dict, model, tokenizer, say) -> tuple[list[Example], list[E
     if asked["pack"]:
         examples = pack(examples, context)
     return examples, held_out
+
+
+def _counted(documents) -> str:
+    """How many documents, and how much text is in them: a held-out part of few texts is the end of each."""
+    pairs_or_texts = (d if isinstance(d, str) else "".join(d) for d in documents)
+    return f"{len(documents)} documents ({sum(map(len, pairs_or_texts)):,} characters)"
 
 
 def _rows(documents, tokenizer, context: int) -> list[Example]:

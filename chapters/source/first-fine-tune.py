@@ -50,8 +50,8 @@ show(history.plot(), caption="Sixty updates on one sentence.",
 first, last = history.evaluations[0].result, history.final
 print(f"one sentence:    {history.losses[0]:.1f} at first, {history.losses[-1]:.1f} at last")
 print(f"other documents: {first.loss:.1f} at first, {last.loss:.1f} at last")
-claim("the loss on the one sentence fell below 0.1 nats", history.losses[-1] < 0.1)
-claim("the loss on other documents of the same library rose by more than 0.2 nats",
+claim("the training loss, on one sentence, fell below 0.1 nats", history.losses[-1] < 0.1)
+claim("training on one sentence raised the loss on other documents of NetworkX by more than 0.2 nats",
       last.loss > first.loss + 0.2)
 
 # %% [markdown]
@@ -148,7 +148,7 @@ with torch.no_grad():
     logits = model(ids[None]).logits[0]
 by_hand = -logits.log_softmax(-1)[:-1].gather(1, ids[1:, None]).mean()
 
-claim("the loss by hand equals lmtune.evaluate to five digits",
+claim("the loss by hand equals that of lmtune.evaluate to five digits",
       math.isclose(by_hand.item(), lmtune.evaluate(model, [example]).loss, rel_tol=1e-5))
 
 # %% [markdown]
@@ -185,9 +185,9 @@ for name, loss in losses.items():
     print(f"{name:18} {loss:5.2f}  {math.exp(loss):10.0f}  {bits:14.2f}")
 
 # %%
-claim("random weights are no better than giving every token the same probability",
+claim("random weights are less than 0.1 nats better than giving every token the same probability",
       losses["random weights"] > losses["every token alike"] - 0.1)
-claim("both pretrained models know more than token frequencies",
+claim("both pretrained models have a loss more than 0.5 nats below that of the token frequencies",
       max(losses["pocket"], losses["pocket-mini"]) < losses["token frequencies"] - 0.5)
 
 # %% [markdown]
@@ -252,8 +252,8 @@ history = lmtune.fit(b, few, steps=8, lr=1e-3, batch_size=8)
 
 pairs = zip(a.parameters(), b.parameters())
 difference = max((p - q).abs().max().item() for p, q in pairs)
-claim("after eight updates no weight differs by 1e-9 or more", difference < 1e-9)
-claim("nor does any of the eight losses",
+claim("after eight updates every weight by hand is less than 1e-9 from lmtune.fit's", difference < 1e-9)
+claim("each of the eight losses by hand is less than 1e-9 from lmtune.fit's",
       max(abs(x - y) for x, y in zip(by_hand, history.losses)) < 1e-9)
 
 # %% [markdown]
@@ -300,7 +300,7 @@ print("          loss  perplexity  bits/character")
 for name, result in (("before", start), ("after", end)):
     print(f"{name:8} {result.loss:5.2f}  {result.perplexity:10.1f}  "
           f"{result.bits_per_character:14.2f}")
-claim("eighty updates save at least 10 % of the bits per character",
+claim("eighty updates on NetworkX save at least 10 % of the bits per character on its validation part",
       end.bits_per_character < 0.9 * start.bits_per_character)
 
 # %% [markdown]
@@ -322,7 +322,7 @@ answer[0]["labels"][-1] = -100  # not asked: that the text ends after these word
 surprise_before = lmtune.evaluate(lmtune.load("pocket")[0], answer).loss
 surprise_after = lmtune.evaluate(model, answer).loss
 print(f"{surprise_before:.1f} nats a token before, {surprise_after:.1f} after")
-claim("after the fine-tune “NetworkX graph” costs at least 1 nat a token less",
+claim("after the fine-tune the words “NetworkX graph” cost at least 1 nat a token less than before",
       surprise_after < surprise_before - 1)
 
 # %% [markdown]
@@ -336,7 +336,8 @@ untouched = lmtune.evaluate(lmtune.load("pocket")[0], test)
 adapted = lmtune.evaluate(model, test)
 print(f"test, bits per character: {untouched.bits_per_character:.2f} before, "
       f"{adapted.bits_per_character:.2f} after")
-claim("the gain is there on the test documents too", adapted.loss < untouched.loss - 0.2)
+claim("on the test documents the fine-tune lowers the loss by more than 0.2 nats a token",
+      adapted.loss < untouched.loss - 0.2)
 
 # %% [markdown]
 # ## Was it the pretraining?
@@ -367,7 +368,7 @@ for name, losses_of in final.items():
     print(f"{name:24} " + "  ".join(f"{loss:.2f}" for loss in losses_of))
 claim("pretraining is worth at least half a nat a token at the same budget",
       better=final["pretrained"], worse=final["random weights"], margin=0.5)
-claim("fine-tuned random weights stay behind even the pretrained model left as it was",
+claim("in each run fine-tuned random weights have a higher loss than pretrained ones left as they were",
       min(final["random weights"]) > first.loss)
 
 # %% tags=["nbval-ignore-output", "slow"]
@@ -451,7 +452,7 @@ shuffled = [validation[i] for i in order(len(validation), seed=0, epoch=0)]
 batch_losses = [lmtune.evaluate(model, batch).loss for batch in in_batches(shuffled, 8)]
 print(f"batches from {min(batch_losses):.1f} to {max(batch_losses):.1f}, "
       f"mean {end.loss:.1f}; the fine-tune gained {start.loss - end.loss:.1f}")
-claim("batches of the same data, under the same weights, differ by more than 0.3 nats",
+claim("the losses of single batches, under the same weights, differ by more than 0.3 nats",
       max(batch_losses) - min(batch_losses) > 0.3)
 
 # %% [markdown]
@@ -502,16 +503,17 @@ claim("behind a new, untrained head the pretrained model is worse than giving ev
 # ### `torchvision` as the source of GPT-2
 #
 # *Found in a teaching text*, in the list of what to install. `torchvision` holds models for images.
-# (Where it is installed, as on Colab, this cell looks.)
+# (Where it is installed, as on Colab, its list of models is searched for a GPT.)
 
 # %%
 from importlib.util import find_spec
 
-claim("GPT-2 comes from transformers", type(model).__module__.startswith("transformers."))
+claim("the class of pocket, a GPT-2, comes from transformers",
+      type(model).__module__.startswith("transformers."))
 if find_spec("torchvision"):
     from torchvision.models import list_models
 
-    claim("torchvision has no GPT", not any("gpt" in name for name in list_models()))
+    claim("torchvision lists no GPT among its models", not any("gpt" in name for name in list_models()))
 
 # %% [markdown]
 # ### A loss that counts labels which are never predicted
@@ -546,7 +548,7 @@ claim("Trainer's evaluation loss of a GPT-2 on short rows is at least 3 % too lo
 # ### Code that no longer runs
 #
 # *Found in tutorials written for older versions of transformers.* Three lines that were right once.
-# Each is run here, and its error shown.
+# Each is run on the installed version, and its error shown.
 
 # %%
 def attempt(what, code):

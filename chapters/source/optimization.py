@@ -184,7 +184,8 @@ for rule, make in theirs.items():
         w = rule(w, p.grad, s, t, 0.1)
         optimizer.step()
     off, limit = ((w - p).norm() / (w - start).norm()).item(), 0.05 if rule is muon else 1e-12
-    claim(f"{rule.__name__} and torch's end less than {limit:g} of the way apart", off < limit)
+    claim(f"{rule.__name__} by hand and by torch end ten updates less than {limit:g} of the way apart",
+          off < limit)
 
 # %% [markdown]
 # ### A bowl that is steep one way and flat the other
@@ -234,12 +235,15 @@ show(fig, caption="Forty steps from the left, the minimum at (0, 0).",
 
 # %%
 first = {name: (points[1] - points[0]).abs() for name, points in paths.items()}
-claim("SGD's first step is six times as long along y as along x", first["SGD"][1] > 6 * first["SGD"][0])
-claim("Adam's is equally long along both", math.isclose(*first["Adam"].tolist(), rel_tol=1e-4))
-claim("Muon's is so within a factor of two", 0.5 < first["Muon"][1] / first["Muon"][0] < 2)
-claim("at rate 0.09 SGD ends farther from the minimum than it began",
+claim("SGD's first step is more than six times as long along y as along x",
+      first["SGD"][1] > 6 * first["SGD"][0])
+claim("Adam's first step is equally long along x and y",
+      math.isclose(*first["Adam"].tolist(), rel_tol=1e-4))
+claim("Muon's first step is equally long along x and y, within a factor of two",
+      0.5 < first["Muon"][1] / first["Muon"][0] < 2)
+claim("at rate 0.09 SGD ends farther from the bowl's minimum than it began",
       path(sgd, 0.09)[-1].norm() > path(sgd, 0.09)[0].norm())
-claim("multiply the loss by 100: SGD at the same rate diverges, Adam takes the same path to 1e-3",
+claim("with the loss times 100 SGD at the same rate diverges, and Adam takes the same path to 1e-3",
       not path(sgd, 0.07, steep=100 * STEEP)[-1].norm() < 1e6
       and torch.allclose(path(adam, 0.3, steep=100 * STEEP), paths["Adam"], atol=1e-3))
 
@@ -267,9 +271,9 @@ explore(lambda rate, momentum: draw_path(rate, momentum), rate=(RATES, 0.06), mo
 distances = {(r, m): path(momentum, r, beta=m)[-1].norm().item() for r in RATES for m in MOMENTA}
 plain = min(d for (_, m), d in distances.items() if m == 0)
 best = min(distances, key=distances.get)
-claim("the best pair has momentum, and ends at least ten times as near as the best rate without",
+claim("the best pair has momentum and ends over ten times as near the minimum as any rate without it",
       best[1] > 0 and distances[best] < plain / 10)
-claim("with momentum even rate 0.1 converges, at which plain SGD diverges",
+claim("on the bowl, at rate 0.1, SGD with momentum 0.7 converges and SGD without momentum diverges",
       distances[0.1, 0.7] < 0.1 and distances[0.1, 0.0] > 4)
 
 # %% [markdown]
@@ -310,7 +314,8 @@ for rule, lr in ((sgd, 0.3), (momentum, 0.1), (adam, 1e-3), (adamw, 1e-3)):
     train_by_hand(a, [rule] * len(list(a.parameters())), in_order, steps=3, lr=lr)
     lmtune.fit(b, few, steps=3, lr=lr, batch_size=8, clip=None, schedule="constant", progress=False,
                optimizer=lambda model, config: theirs[rule](model.parameters(), config.lr))
-    claim(f"{rule.__name__}: after three updates no weight differs by 1e-9 or more", apart(a, b) < 1e-9)
+    claim(f"three updates of {rule.__name__} by hand and by lmtune.fit end less than 1e-9 apart",
+          apart(a, b) < 1e-9)
 
 # %%
 from lmtune.muon import inner_matrices, muon as muon_and_adamw
@@ -329,7 +334,8 @@ if muon in theirs:
                optimizer=muon_and_adamw, weight_decay=0)
     triples = zip(inner_matrices(a), inner_matrices(b), inner_matrices(start))
     off = max(((p - q).norm() / (p - o).norm()).item() for p, q, o in triples)
-    claim("muon: after three updates no matrix is off by more than 0.05 of its way", off < 0.05)
+    claim("three updates of muon by hand and by lmtune.fit end less than 0.05 of the way apart",
+          off < 0.05)
 else:
     print("this torch has no Muon")
 
@@ -364,22 +370,22 @@ for start in ("pretrained", "random"):
         print(f"  {name:9} {d.difference:+.3f} ± {d.half_width:.3f} nats")
 tuned = [(found["rate"], sorted(map(float, found["tuning"]))) for found in study["results"].values()
          if "rate" in found]
-claim("no optimizer's best rate was the lowest or highest of its five",
+claim("of the five rates tried for each optimizer the best was never the lowest or the highest",
       all(rates[0] < best < rates[-1] for best, rates in tuned))
 
 # %%
 claim("from random weights AdamW is at least 0.05 nats better than SGD, each at its best rate",
       better=test["adamw, random"], worse=test["sgd, random"], margin=0.05)
-claim("and Muon at least 0.3 nats better than AdamW",
+claim("from random weights Muon is at least 0.3 nats better than AdamW, each at its best rate",
       better=test["muon, random"], worse=test["adamw, random"], margin=0.3)
 d = paired_interval(test["adamw, pretrained"], test["sgd, pretrained"])
-claim("from pretrained weights AdamW and SGD lie less than 0.02 nats apart",
+claim("from pretrained weights AdamW and SGD lie less than 0.02 nats apart, each at its best rate",
       max(abs(d.low), abs(d.high)) < 0.02)
 d = paired_interval(test["adamw, pretrained"], test["adam, pretrained"])
-claim("Adam with and without weight decay lie less than 0.005 nats apart",
+claim("from pretrained weights Adam with and without weight decay lie less than 0.005 nats apart",
       max(abs(d.low), abs(d.high)) < 0.005)
 best_rate = {name: found["rate"] for name, found in study["results"].items() if "rate" in found}
-claim("SGD's best rate is 1,000 and 500 times AdamW's",
+claim("SGD's best rate is 1,000 times AdamW's from pretrained weights, 500 times from random ones",
       best_rate["sgd, pretrained"] == 1000 * best_rate["adamw, pretrained"]
       and best_rate["sgd, random"] == 500 * best_rate["adamw, random"])
 
@@ -441,16 +447,17 @@ ax.set(yscale="log", xlabel="parameter tensors, from the smallest gradient to th
        ylabel="size of the gradient")
 ax.legend()
 show(fig, caption="Root mean square of the gradient in each parameter tensor.",
-     alt="Two rising curves of gradient sizes on a logarithmic scale, over the parameter tensors of the "
-         "model in sorted order; each spans about two powers of ten.")
+     alt="Two rising curves of gradient sizes on a logarithmic scale, over the parameter tensors of "
+         "the model in sorted order; each spans about two powers of ten.")
 spread = {name: max(found.values()) / min(found.values()) for name, found in sizes.items()}
 
 # %%
 for name, times in spread.items():
     print(f"{name:14} the largest is {times:.0f} times the smallest")
-claim("the largest gradient is more than 30 times the smallest, in both models",
+claim("from pretrained and from random weights the largest gradient is over 30 times the smallest",
       min(spread.values()) > 30)
-claim("and in the untrained model more than twice that",
+claim("from random weights the largest gradient is over twice as many times the smallest as from "
+      "pretrained ones",
       spread["random weights"] > 2 * spread["pretrained"])
 
 # %% [markdown]
@@ -502,7 +509,7 @@ off = 0.0
 for name in shapes:
     config = lmtune.Config(steps=TOTAL, lr=1.0, warmup=WARMUP, schedule=named.get(name, name))
     off = max(off, *(abs(config.rate(s, TOTAL) - share(name, s)) for s in range(TOTAL)))
-claim("all six shapes equal lmtune's to 1e-12 at each of 100 updates", off < 1e-12)
+claim("all six schedules by hand equal lmtune's to 1e-12 at each of 100 updates", off < 1e-12)
 
 torchs = {"step": ("StepLR", dict(step_size=45)), "exponential": ("ExponentialLR", dict(gamma=0.96)),
           "cosine": ("CosineAnnealingLR", dict(T_max=90)),
@@ -514,7 +521,7 @@ for name, (kind, settings) in torchs.items():
         off = max(off, abs(optimizer.param_groups[0]["lr"] - share(name, step)))
         optimizer.step()
         scheduler.step()
-    claim(f"{name} equals torch's {kind} to 1e-9", off < 1e-9)
+    claim(f"the {name} schedule by hand equals torch's {kind} to 1e-9", off < 1e-9)
 
 # %%
 falls = [3.2, 3.0, 2.9, 2.88, 2.88, 2.89, 2.86, 2.86, 2.87, 2.86]  # made-up validation losses
@@ -526,7 +533,7 @@ for loss in falls:
     theirs_.append(optimizer.param_groups[0]["lr"])
     scheduler.step(loss)
 print(mine)
-claim("plateau equals torch's ReduceLROnPlateau", mine == theirs_)
+claim("lmtune's plateau schedule equals torch's ReduceLROnPlateau after ten losses", mine == theirs_)
 
 # %% tags=["nbval-ignore-output"]
 fig, axes = figure(height=3.4, columns=2)
@@ -539,8 +546,8 @@ for ax in axes:
 show(fig, caption="Seven schedules; plateau for made-up validation losses, measured every ten updates.",
      alt="Two panels of learning rates over 100 updates, each rising over the first ten. Left: "
          "constant, one step down by ten at the middle, exponential decay. Right: cosine, linear, "
-         "constant until the last fifth and then down to zero, and plateau, which halves its rate a few "
-         "times.")
+         "constant until the last fifth and then down to zero, and plateau, which halves its rate a "
+         "few times.")
 
 # %% [markdown]
 # ### Explore: schedules
@@ -562,7 +569,7 @@ explore(draw_schedule, schedule=(list(shapes), "linear"), warmup=([0, 5, 10, 20,
 # %%
 means = {name: sum(share(name, s) for s in range(TOTAL)) / TOTAL for name in shapes}
 print("  ".join(f"{name} {mean:.2f}" for name, mean in means.items()))
-claim("cosine and linear have the same mean rate to a hundredth",
+claim("the cosine and the linear schedule have the same mean rate, to a hundredth of the peak",
       abs(means["cosine"] - means["linear"]) < 0.01)
 
 # %% [markdown]
@@ -583,11 +590,11 @@ for name, found in sorted(study2["results"].items(), key=lambda item: sum(test2[
     print(f"{name:21} rate {found['rate']:<7} mean {sum(test2[name]) / 5:.3f}  {against}")
 
 # %%
-claim("warm-up helps a little: the linear schedule with it is better than without",
+claim("the linear schedule ends with a lower loss with warm-up than without it",
       better=test2["linear"], worse=test2["linear, no warm-up"])
-claim("at this budget the constant rate beats the cosine by at least 0.01 nats",
+claim("in 40 updates the constant rate beats the cosine schedule by at least 0.01 nats",
       better=test2["constant"], worse=test2["cosine"], margin=0.01)
-claim("no schedule's best rate was the lowest or highest of the four",
+claim("of the four rates tried for each schedule the best was never the lowest or the highest",
       all(found["rate"] in (5e-4, 1e-3) for found in study2["results"].values()))
 
 # %%
@@ -598,9 +605,12 @@ for name, shape in studied.items():
     shares = [(s + 1) / 4 for s in range(4)] + [shape(s, 36) for s in range(36)]
     mean_rate[name] = sum(shares) / 40
     print(f"{name:12} on average {mean_rate[name]:.3f} of the peak, at the end {shares[-1]:.3f}")
-claim("step has a larger mean rate than cosine", mean_rate["step"] > mean_rate["cosine"] + 0.03)
-claim("and ends with a higher loss", better=test2["cosine"], worse=test2["step"])
-claim("so does the exponential", better=test2["cosine"], worse=test2["exponential"])
+claim("the step schedule's mean rate is above the cosine's, by more than 0.03 of the peak",
+      mean_rate["step"] > mean_rate["cosine"] + 0.03)
+claim("the step schedule ends with a higher loss than the cosine",
+      better=test2["cosine"], worse=test2["step"])
+claim("the exponential schedule ends with a higher loss than the cosine",
+      better=test2["cosine"], worse=test2["exponential"])
 
 # %% tags=["nbval-ignore-output", "slow"]
 known = [run["validation"] for run in study2["results"]["constant"]["runs"]]
@@ -668,16 +678,16 @@ show(fig, caption="The first 24 updates, means of five seeds; dotted, at the rat
 
 # %% tags=["nbval-ignore-output", "slow"]
 highest = {key: [max(losses) for losses, _ in found] for key, found in runs.items()}
-claim("at rate 0.008 the highest of 24 training losses is at least 2 nats lower with the warm-up",
+claim("at rate 0.008 the highest of 24 losses is at least 2 nats lower with warm-up than without",
       better=highest[8e-3, 8], worse=highest[8e-3, 0], margin=2.0)
 start_ = [losses[0] for losses, _ in runs[8e-3, 8]]
-claim("but even with it the last five of the 24 have a higher mean loss than the first update",
+claim("at rate 0.008 with warm-up the last five of 24 losses have a higher mean than the first loss",
       better=start_, worse=[sum(losses[-5:]) / 5 for losses, _ in runs[8e-3, 8]])
 claim("at rate 0.001 no run goes more than one nat above its first loss, with warm-up or without",
       all(max(losses) < losses[0] + 1 for w in (0, 8) for losses, _ in runs[1e-3, w]))
-claim("without warm-up the first update moves weights by at least 0.9 of the rate",
+claim("at rate 0.008 without warm-up the first update moves weights by at least 0.9 of the rate",
       all(moves[0] > 0.9 for _, moves in runs[8e-3, 0]))
-claim("and more than one and a half times as far as the eighth",
+claim("at rate 0.008 without warm-up the first update moves weights over 1.5 times as far as the 8th",
       all(moves[0] > 1.5 * moves[7] for _, moves in runs[8e-3, 0]))
 
 # %% [markdown]
@@ -705,7 +715,7 @@ gradient_sizes(model)  # leaves a gradient
 mine, norm = clip_by_norm([p.grad for p in model.parameters()], 1.0)
 before = torch.cat([p.grad.flatten() for p in model.parameters()])
 torchs_norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0).item()
-claim("torch measures the same norm and leaves the same gradient",
+claim("clipping by norm by hand and by torch measure the same norm and leave the same gradient",
       math.isclose(norm, torchs_norm, rel_tol=1e-5)
       and all(torch.allclose(g, p.grad, rtol=1e-4) for g, p in zip(mine, model.parameters())))
 
@@ -713,7 +723,8 @@ claim("torch measures the same norm and leaves the same gradient",
 by_value = before.clamp(-1e-3, 1e-3)
 turned = F.cosine_similarity(before, by_value, dim=0).item()
 print(f"cosine between the gradient and itself clipped by value at 0.001: {turned:.2f}")
-claim("clipping by value turned it, by more than 25 degrees", turned < math.cos(math.radians(25)))
+claim("clipping by value at 0.001 turned the gradient by more than 25 degrees",
+      turned < math.cos(math.radians(25)))
 
 # %% [markdown]
 # Through `lmtune`, `clip=1.0` (the default) does this, and the history keeps the norm from before:
@@ -728,7 +739,7 @@ with torch.no_grad():
         p -= 0.3 * g
 history = lmtune.fit(b, few, steps=1, lr=0.3, batch_size=8, clip=0.5, schedule="constant",
                      optimizer=plain_sgd, progress=False)
-claim("one clipped update by hand equals fit's, and so does the norm",
+claim("one clipped update of SGD by hand gives the same weights and norm as lmtune.fit",
       apart(a, b) < 1e-9 and math.isclose(history.steps[0].norm, norm, rel_tol=1e-9))
 
 # %% tags=["nbval-ignore-output"]
@@ -750,9 +761,9 @@ print("without clipping, loss:", "  ".join(f"{x:.1f}" for x in wild.losses[:9]))
 print("                  norm:", "  ".join(f"{x:.1f}" for x in norms_[:9]))
 print(f"clipped, mean of the last five losses: {sum(tamed.losses[-5:]) / 5:.1f}, "
       f"at the start {tamed.losses[0]:.1f}")
-claim("without clipping loss and norm were both above twice their start at the second update",
+claim("at rate 1, not clipped, SGD with momentum had over twice its first loss and norm at update two",
       wild.losses[1] > 2 * wild.losses[0] and norms_[1] > 2 * norms_[0])
-claim("with clipping the same run got to its end, but above the loss that it began with",
+claim("at rate 1, clipped to 1, SGD with momentum ends thirty updates above the loss at its start",
       len(tamed.steps) == 30 and sum(tamed.losses[-5:]) / 5 > tamed.losses[0])
 
 # %% [markdown]
@@ -792,21 +803,23 @@ for name, c in tqdm(ends, leave=False):
           "  ".join(f"{x:.3f}" for x in ends[name, c]))
 
 # %% tags=["nbval-ignore-output", "slow"]
-claim("every gradient of the AdamW run at the top was longer than 1",
+claim("every gradient of thirty updates of AdamW at rate 0.001 was longer than 1",
       min(s.norm for s in usual.steps) > 1)
-claim("SGD clipped at 1 is at least 0.05 nats better than clipped at 0.01",
+claim("at rate 1 SGD clipped at 1 is at least 0.05 nats better than SGD clipped at 0.01",
       better=ends["SGD", 1.0], worse=ends["SGD", 0.01], margin=0.05)
 for c in (0.01, None):
     d = paired_interval(ends["AdamW", c], ends["AdamW", 1.0])
-    print(f"AdamW, clip {c} against clip 1: {d.difference:+.4f} ± {d.half_width:.4f} nats")
-    claim("less than 0.01 nats apart", max(abs(d.low), abs(d.high)) < 0.01)
+    how = f"clipped at {c}" if c else "not clipped"
+    print(f"AdamW, {how} against clipped at 1: {d.difference:+.4f} ± {d.half_width:.4f} nats")
+    claim(f"AdamW {how} and AdamW clipped at 1 end less than 0.01 nats apart",
+          max(abs(d.low), abs(d.high)) < 0.01)
 claim("SGD at rate 1 without clipping ends at more than 10 nats, for each seed",
       min(ends["SGD", None]) > 10)
 d = paired_interval(ends["SGD at 0.1", None], ends["AdamW", 1.0])
 print(f"SGD at 0.1, not clipped, against AdamW: {d.difference:+.3f} ± {d.half_width:.3f} nats")
-claim("SGD at a tenth of its rate, not clipped, ends less than 0.03 nats from AdamW",
+claim("SGD at rate 0.1, not clipped, ends less than 0.03 nats from AdamW clipped at 1",
       max(abs(d.low), abs(d.high)) < 0.03)
-claim("SGD clipped by value at 0.001 is better than by norm at 1, at this rate",
+claim("at rate 1 SGD clipped by value at 0.001 is better than SGD clipped by norm at 1",
       better=ends["SGD by value", None], worse=ends["SGD", 1.0])
 
 # %% [markdown]
@@ -848,7 +861,7 @@ parts = list(in_batches(ragged, 2))
 n = labels_in(ragged)
 large = gradient(model, [ragged], [1 / n])
 small = gradient(model, parts, [1 / n] * 4)
-claim("one batch of eight and four of two give the same gradient to 1e-12",
+claim("one batch of eight rows and four of two give the same gradient to 1e-12",
       (large - small).abs().max().item() < 1e-12)
 
 # %% [markdown]
@@ -866,7 +879,7 @@ for start in tqdm(range(0, 80, 8), leave=False):
     errors.append(((wrong - right).norm() / right.norm()).item())
 print(f"error of the copied recipe in ten updates: median {100 * statistics.median(errors):.0f} %, "
       f"worst {100 * max(errors):.0f} % of the gradient's length")
-claim("in half of ten updates of ragged text the copied recipe is off by more than 10 %",
+claim("on ragged text, averaging micro-batches' means puts half of ten gradients off by more than 10 %",
       statistics.median(errors) > 0.1)
 
 # %% [markdown]
@@ -878,9 +891,10 @@ claim("in half of ten updates of ragged text the copied recipe is off by more th
 a, b = (lmtune.load("pocket-mini")[0].double() for _ in range(2))
 one = lmtune.fit(a, few, steps=3, batch_size=8, progress=False)
 many = lmtune.fit(b, few, steps=3, batch_size=2, accumulate=4, progress=False)
-claim("after three updates of 1 x 8 and 4 x 2 rows no loss differs by 1e-12 or more",
+claim("three updates of 1 x 8 and of 4 x 2 rows have losses less than 1e-12 apart",
       max(abs(x - y) for x, y in zip(one.losses, many.losses)) < 1e-12)
-claim("and no weight by 1e-9 or more", apart(a, b) < 1e-9)
+claim("three updates of 1 x 8 and of 4 x 2 rows end at weights less than 1e-9 apart",
+      apart(a, b) < 1e-9)
 
 # %% [markdown]
 # And the memory? `lmtune.memory.saved_bytes` counts what a forward pass keeps for the backward pass.
@@ -899,7 +913,7 @@ def full_batch(rows, length, vocabulary=4096):
 model = lmtune.load("pocket-mini", device="cpu")[0].train()
 kept = {rows: saved_bytes(model, full_batch(rows, 64)) for rows in (1, 2, 4, 8, 16)}
 print("  ".join(f"{rows} rows {size / 2**20:.1f} MiB" for rows, size in kept.items()))
-claim("what is kept grows in proportion to the micro-batch, within 1 %",
+claim("what a forward pass keeps grows in proportion to the micro-batch, within 1 %",
       all(abs(size / (rows * kept[1]) - 1) < 0.01 for rows, size in kept.items()))
 
 # %% [markdown]
@@ -932,11 +946,11 @@ def with_norm(model, make):
 
 # %%
 x = torch.randn(2, 5, 128, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-claim("ours equals torch's layer norm to 1e-12",
+claim("layer norm by hand equals torch's to 1e-12",
       torch.allclose(LayerNorm(128).double()(x), F.layer_norm(x, (128,)), atol=1e-12))
 a = lmtune.load("pocket-mini")[0].double()
 b = with_norm(lmtune.load("pocket-mini")[0].double(), LayerNorm)
-claim("pocket-mini with our layer norm has the same loss through lmtune to 1e-10", math.isclose(
+claim("pocket-mini has the same loss with layer norm by hand and with torch's, to 1e-10", math.isclose(
     lmtune.evaluate(a, validation[:16]).loss, lmtune.evaluate(b, validation[:16]).loss, abs_tol=1e-10))
 
 # %% [markdown]
@@ -958,11 +972,13 @@ def influences(model):
     other, later = ids.clone(), ids.clone()
     other[1:] = other[1:].flip(1)
     later[0, 10:] = later[0, 10:].flip(0)
-    changed = {"other rows": other, "later tokens of its own row": later, "padding": F.pad(ids, (0, 20))}
+    changed = {"other rows": other, "later tokens of its own row": later,
+               "padding": F.pad(ids, (0, 20))}
     model.train()
     with torch.no_grad():
         base = model(ids).logits[0, :10]
-        return {name: (model(i).logits[0, :10] - base).abs().max().item() for name, i in changed.items()}
+        return {name: (model(i).logits[0, :10] - base).abs().max().item()
+                for name, i in changed.items()}
 
 
 # %%
@@ -971,8 +987,10 @@ batch = influences(with_norm(lmtune.load("pocket-mini")[0].double(), BatchNorm))
 for name in layer:
     print(f"{name:28} layer norm: {'nothing' if layer[name] < 1e-9 else 'moves'}, "
           f"batch norm: {'nothing' if batch[name] < 1e-9 else 'moves'}")
-claim("with layer norm nothing of this moves a prediction", max(layer.values()) < 1e-9)
-claim("with batch norm each of the three moves one by more than 0.1", min(batch.values()) > 0.1)
+claim("with layer norm neither other rows nor later tokens nor padding move a logit",
+      max(layer.values()) < 1e-9)
+claim("with batch norm other rows, later tokens and padding each move some logit by more than 0.1",
+      min(batch.values()) > 0.1)
 
 # %% [markdown]
 # The second line is the worst: later tokens are what the model is asked to predict. And when the model
@@ -1005,9 +1023,9 @@ for name, losses in (("batch norm, training mode", seen), ("batch norm, evaluati
 # %% tags=["nbval-ignore-output", "slow"]
 claim("batch norm's loss is at least 0.1 nats higher in evaluation mode than in training mode",
       better=seen, worse=used, margin=0.1)
-claim("and in evaluation mode at least 0.1 nats higher than layer norm's",
+claim("batch norm's loss in evaluation mode is at least 0.1 nats higher than layer norm's",
       better=usual_norm, worse=used, margin=0.1)
-claim("even in training mode, where it sees later tokens, at least 0.1 nats higher than layer norm's",
+claim("batch norm's loss in training mode is at least 0.1 nats higher than layer norm's",
       better=usual_norm, worse=seen, margin=0.1)
 
 # %% [markdown]
@@ -1050,17 +1068,17 @@ for (place, name), marker in zip(places.items(), "os^"):
 ax.set(yscale="log", xlabel="layer", ylabel="norm of the gradient")
 ax.legend(loc="center right")
 show(fig, caption="Gradients of the first matrix of each layer's small network, before any training.",
-     alt="Norm of the gradient over twelve layers on a logarithmic scale. With the norm nowhere it lies "
-         "in the hundreds and thousands; with a norm it is near 0.1: falling from the first layer to "
-         "the last with the norm before, rising with the norm after.")
+     alt="Norm of the gradient over twelve layers on a logarithmic scale. With the norm nowhere it "
+         "lies in the hundreds and thousands; with a norm it is near 0.1: falling from the first layer "
+         "to the last with the norm before, rising with the norm after.")
 
 # %%
-claim("without any norm the gradient is over 1,000 times as long, in every layer",
+claim("in every layer the gradient is over 1,000 times as long without any norm as with one",
       all(none > 1000 * max(before, after) for none, before, after
           in zip(arriving["nowhere"], arriving["before"], arriving["after"])))
-claim("norm before: the first layer's gradient is over twice the last's",
+claim("with the norm before each sublayer the first layer's gradient is over twice the last's",
       arriving["before"][0] > 2 * arriving["before"][-1])
-claim("norm after: the last layer's gradient is over twice the first's",
+claim("with the norm after each sum the last layer's gradient is over twice the first's",
       arriving["after"][-1] > 2 * arriving["after"][0])
 
 # %% [markdown]
@@ -1095,7 +1113,8 @@ asked = torch.tensor([row["input_ids"][1:] for row in byte_validation]).flatten(
 frequencies = (torch.bincount(seen_bytes, minlength=256) + 1.0).log()
 alone_ = -(frequencies - frequencies.logsumexp(0))[asked].mean().item()
 print(f"knowing only how frequent each byte is: {alone_:.3f}")
-arms = [f"warm-up {warmup}, rate {rate_}" for warmup in (0, 25) for rate_ in ("0.001", "0.004", "0.016")]
+arms = [f"warm-up {warmup}, rate {rate_}"
+        for warmup in (0, 25) for rate_ in ("0.001", "0.004", "0.016")]
 between = {arm: paired_interval(loss3[f"before, {arm}"], loss3[f"after, {arm}"]) for arm in arms}
 for arm, d in between.items():
     print(f"{arm:24} norm before against norm after: {d.difference:+.3f} ± {d.half_width:.3f} nats")
@@ -1106,9 +1125,10 @@ claim("at each rate, with and without warm-up, the norm before is better than th
 best_before, best_after = (
     loss3[min((f"{place}, {arm}" for arm in arms), key=lambda name: sum(loss3[name]))]
     for place in ("before", "after"))
-claim("at the best rate and warm-up of each (of these same runs) it is at least 0.1 nats better",
+claim("the norm before is at least 0.1 nats better than the one after, each at its best setting of "
+      "the same runs",
       better=best_before, worse=best_after, margin=0.1)
-claim("with the norm after each sum no run is more than 0.01 nats better than byte frequencies",
+claim("with the norm after each sum no run is more than 0.01 nats better than the bytes' frequencies",
       all(x > alone_ - 0.01 for arm in arms for x in loss3[f"after, {arm}"]))
 warmed = [paired_interval(loss3[f"after, {arm}"], loss3[f"after, {arm.replace('25', '0', 1)}"])
           for arm in arms[3:]]
@@ -1126,13 +1146,15 @@ claim("warm-up changes the loss with the norm after each sum by less than 0.01 n
 # %%
 small = {(place, rate_): loss3[f"{place}, std 0.02, warm-up 25, rate {rate_}"]
          for place in ("before", "after", "inputs") for rate_ in ("0.004", "0.016")}
-claim("small weights: the norm before is at least 0.3 nats better than after, at rate 0.004",
+claim("from small weights at rate 0.004 the norm before is at least 0.3 nats better than the one after",
       better=small["before", "0.004"], worse=small["after", "0.004"], margin=0.3)
-claim("with the norm before small weights are at least 0.1 nats better than large ones, at 0.004",
+claim("at rate 0.004 with the norm before, small weights are at least 0.1 nats better than large ones",
       better=small["before", "0.004"], worse=loss3["before, warm-up 25, rate 0.004"], margin=0.1)
-claim("small weights: one norm on the inputs alone is at least 0.1 nats better still, at rate 0.004",
+claim("from small weights at rate 0.004 one norm on the inputs is at least 0.1 nats better than the "
+      "norm before",
       better=small["inputs", "0.004"], worse=small["before", "0.004"], margin=0.1)
-claim("and breaks down at 0.016, each of five runs, where the norm before trains in all five",
+claim("from small weights at rate 0.016 five of five runs train with the norm before, none with one on "
+      "the inputs",
       not trained(small["inputs", "0.016"]) and len(trained(small["before", "0.016"])) == 5)
 
 # %% [markdown]
@@ -1189,7 +1211,7 @@ grads = grads[grads != 0]
 for scale in (1.0, 2.0**16):
     lost = ((grads * scale).half() == 0).float().mean().item()
     print(f"times {scale:<8g} {100 * lost:.1f} % of the gradient's values become 0 in fp16")
-claim("without scaling fp16 loses more than 0.5 % of them, with a scale of 65,536 fewer than 0.1 %",
+claim("in fp16 over 0.5 % of a gradient's values become 0 unscaled, under 0.1 % scaled by 65,536",
       (grads.half() == 0).float().mean() > 5e-3 and ((grads * 2**16).half() == 0).float().mean() < 1e-3)
 
 # %%
@@ -1197,7 +1219,7 @@ weights = torch.cat([p.detach().flatten() for p in model.parameters()])
 step = torch.tensor(1e-4, dtype=torch.bfloat16)  # as long as a step of AdamW at rate 1e-4
 stuck = (weights.bfloat16() + step == weights.bfloat16()).float().mean().item()
 print(f"a step of 1e-4 leaves {100 * stuck:.0f} % of weights that are kept in bf16 where they were")
-claim("it leaves more than half of them", stuck > 0.5)
+claim("a step of 1e-4 leaves more than half of the weights in bf16 where they were", stuck > 0.5)
 
 # %% [markdown]
 # Between two neighbouring numbers of bf16 there is nothing, and a step shorter than half of the gap is
@@ -1224,8 +1246,10 @@ for step in range(2):
     scaler.step(optimizer)
     scaler.update()
     optimizer.zero_grad()
-lmtune.fit(b, few, steps=2, lr=1e-3, batch_size=8, schedule="constant", precision="fp16", progress=False)
-claim("two fp16 updates by hand and by fit differ by less than 1e-6 in every weight", apart(a, b) < 1e-6)
+lmtune.fit(b, few, steps=2, lr=1e-3, batch_size=8, schedule="constant", precision="fp16",
+           progress=False)
+claim("two fp16 updates by hand and by lmtune.fit differ by less than 1e-6 in every weight",
+      apart(a, b) < 1e-6)
 
 # %% [markdown]
 # What does each format change in a run? The same six updates in each. These numbers differ between
@@ -1261,7 +1285,7 @@ def gradient_in_fp16(scale):
 
 
 print(f"true 1.0e-08, unscaled {gradient_in_fp16(1.0):.1e}, scaled {gradient_in_fp16(2.0**16):.1e}")
-claim("unscaled it is zero, scaled it is right within 1 %",
+claim("a gradient of 1e-8 in fp16 is 0 unscaled, and right within 1 % scaled by 65,536",
       gradient_in_fp16(1.0) == 0 and abs(gradient_in_fp16(2.0**16) / 1e-8 - 1) < 0.01)
 
 # %% [markdown]
@@ -1290,7 +1314,8 @@ makers = {"one by one": dict(foreach=False), "foreach": dict(foreach=True), "fus
 parts = {"forward": lambda: lmtune.next_token_loss(model, batch)[0],
          "forward and backward": lambda: lmtune.next_token_loss(model, batch)[0].backward(),
          "clipping": lambda: torch.nn.utils.clip_grad_norm_(weights, 1.0)}
-parts |= {f"AdamW, {name}": torch.optim.AdamW(weights, 1e-5, **how).step for name, how in makers.items()}
+parts |= {f"AdamW, {name}": torch.optim.AdamW(weights, 1e-5, **how).step
+          for name, how in makers.items()}
 spent = {name: seconds(code) for name, code in parts.items()}
 print("                         this CPU     T4 or newer GPU")
 for name, s in spent.items():
@@ -1312,7 +1337,7 @@ print(f"{speed['date']}, {speed['machine']}, torch {speed['versions']['torch']}"
 for name, value in speed["results"].items():
     print(f"{name:24} {value}")
 print("on a T4 or newer GPU     not measured")
-claim("in the recorded run compiling made a step neither slower nor faster by a tenth",
+claim("in the recorded run torch.compile made a step neither slower nor faster by a tenth",
       abs(speed["results"]["compiled, ms"] / speed["results"]["eager, ms"] - 1) < 0.1)
 
 # %% [markdown]
@@ -1331,16 +1356,18 @@ claim("in the recorded run compiling made a step neither slower nor faster by a 
 a, b = (lmtune.load("pocket-mini", device="cpu")[0].double() for _ in range(2))
 lmtune.fit(a, few, steps=2, batch_size=8, progress=False)
 lmtune.fit(b, few, steps=2, batch_size=8, gradient_checkpointing=True, progress=False)
-claim("two updates with checkpointing end at the same weights to 1e-12", apart(a, b) < 1e-12)
+claim("two updates with checkpointing and two without end at the same weights to 1e-12",
+      apart(a, b) < 1e-12)
 b.float().train().gradient_checkpointing_enable()
 with_it, without = (saved_bytes(m, full_batch(4, 64)) for m in (b, a.float().train()))
 print(f"kept for the backward pass {without / 2**20:.1f} MiB, "
       f"with checkpointing {with_it / 2**20:.1f} MiB")
-claim("checkpointing keeps less than two thirds", with_it < without * 2 / 3)
+claim("checkpointing keeps less than two thirds of the bytes kept without it",
+      with_it < without * 2 / 3)
 rows = validation[:40]
 packed = lmtune.pack(rows, context=128)
-claim("forty documents packed have the same mean loss to 1e-5",
-      math.isclose(lmtune.evaluate(model, rows).loss, lmtune.evaluate(model, packed).loss, abs_tol=1e-5))
+claim("forty documents have the same mean loss packed and one to a row, to 1e-5", math.isclose(
+    lmtune.evaluate(model, rows).loss, lmtune.evaluate(model, packed).loss, abs_tol=1e-5))
 
 # %% tags=["nbval-ignore-output"]
 from lmtune.packing import useful_share
@@ -1352,10 +1379,11 @@ for name, data in (("one document a row", whole), ("packed", together)):
     history = lmtune.fit(lmtune.load("pocket-mini")[0], data, epochs=1, batch_size=8)
     tokens = sum(s.tokens for s in history.steps)
     print(f"{name:20} {100 * useful_share(data, 8):3.0f} % of the places hold a token, "
-          f"{tokens / (time.perf_counter() - began):6.0f} tokens a second on this CPU, GPU not measured")
+          f"{tokens / (time.perf_counter() - began):6.0f} tokens a second on this CPU")
+print("tokens a second on a GPU: not measured")
 
 # %%
-claim("packing raises the share of places that hold a token by at least 10 points",
+claim("packing raises the share of places that hold a token by at least 10 percentage points",
       useful_share(together, 8) > useful_share(whole, 8) + 0.1)
 
 # %% [markdown]
@@ -1389,20 +1417,23 @@ for name in ("pocket-mini", "pocket"):
     assert activation_bytes(shape, "fp16") == 36 * L * d + 6 * d + 4 * V
     assert activation_bytes(shape, checkpointing=True) == 4 * L * d + 64 * d + 8 * d + 4 * V
     print(f"{name:12} {paper:10,} {measured:12,.0f}")
-    claim(f"{name}: the estimate is right within 2 %", abs(paper / measured - 1) < 0.02)
+    claim(f"for {name} the activations' bytes on paper are within 2 % of those measured",
+          abs(paper / measured - 1) < 0.02)
 
 # %%
 optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
 forward_loss, _ = lmtune.next_token_loss(model, full_batch(2, 16))
 forward_loss.backward()
 optimizer.step()
-held = sum(t.numel() * t.element_size() for s in optimizer.state.values() for t in s.values() if t.dim())
+held = sum(t.numel() * t.element_size()
+           for s in optimizer.state.values() for t in s.values() if t.dim())
 claim("AdamW holds exactly 8 bytes for each parameter", held == 8 * shape.parameters)
 others = sum(t.numel() * t.element_size() for p in model.parameters() for t in (p, p.grad))
 paper = estimate(shape, 256).total
 measured = others + held + saved_bytes(model, full_batch(4, 64))
 print(f"pocket, AdamW, 256 tokens: paper {paper / 2**20:.1f} MiB, measured {measured / 2**20:.1f} MiB")
-claim("the whole estimate is right within 1 %", abs(paper / measured - 1) < 0.01)
+claim("pocket's memory for a step of AdamW on paper is within 1 % of what is measured",
+      abs(paper / measured - 1) < 0.01)
 
 # %% [markdown]
 # ### Explore: what fits into 14.5 GiB?
@@ -1424,9 +1455,10 @@ for name in ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"):
 claim("gpt2-large with AdamW fits into 14.5 GiB with checkpointing, and not with half precision",
       estimate(SHAPES["gpt2-large"], 1024, checkpointing=True).total < 14.5 * GIB
       < estimate(SHAPES["gpt2-large"], 1024, precision="fp16").total)
-claim("with SGD every parameter takes half of what it takes with AdamW",
+claim("with SGD a parameter takes half of the bytes that it takes with AdamW",
       2 * estimate(SHAPES["gpt2"], 0, optimizer="sgd").total == estimate(SHAPES["gpt2"], 0).total)
-claim("gpt2-xl does not fit with AdamW, not even for one token; with SGD and checkpointing it does",
+claim("gpt2-xl does not fit into 14.5 GiB with AdamW, even for one token; with SGD and checkpointing "
+      "it does",
       estimate(SHAPES["gpt2-xl"], 1).total > 14.5 * GIB
       > estimate(SHAPES["gpt2-xl"], 1024, optimizer="sgd", checkpointing=True).total)
 
@@ -1511,10 +1543,11 @@ if loopback():
             torchrun(Path(folder) / "script.py", f"{folder}/result.pt", processes=2)
         both = torch.load(f"{folder}/result.pt", weights_only=True)
     weights = torch.cat([p.detach().flatten() for p in alone.parameters()])
-    claim("the all-reduce by hand equals the library's", both["by hand equals library"])
-    claim("the two processes and one process have the same three losses to 1e-10",
+    claim("the all-reduce by hand equals torch's", both["by hand equals library"])
+    claim("two processes and one process have the same three losses to 1e-10",
           max(abs(x - y) for x, y in zip(history.losses, both["losses"])) < 1e-10)
-    claim("and the same weights to 1e-9", (weights - both["weights"]).abs().max().item() < 1e-9)
+    claim("two processes and one process end at the same weights to 1e-9",
+          (weights - both["weights"]).abs().max().item() < 1e-9)
 else:
     print("no loopback interface here: two processes cannot talk, so this was not run")
 
@@ -1533,7 +1566,7 @@ else:
 #
 # *Found in teaching texts on optimization and in hand-written loops.* `scheduler.step()` belongs behind
 # `optimizer.step()`, once for each update. Inside the loop over micro-batches it runs as many times too
-# fast as there are micro-batches:
+# fast as there are micro-batches.
 
 # %%
 def rates(before=0, after=1, updates=8):
@@ -1555,9 +1588,9 @@ def rates(before=0, after=1, updates=8):
 right, first, hasty = rates(), rates(before=1, after=0), rates(before=4, after=0)
 for name, used in (("right", right), ("before the optimizer", first), ("per micro-batch", hasty)):
     print(f"{name:21}", "  ".join(f"{x:.2f}" for x in used))
-claim("stepped first, the peak rate is never used and the last update has rate 0",
+claim("a schedule stepped before the optimizer never uses the peak rate and ends at rate 0",
       max(first) < 1 and first[-1] == 0)
-claim("stepped for each of four micro-batches, seven of eight updates have rate 0",
+claim("a schedule stepped for each of four micro-batches gives seven of eight updates rate 0",
       hasty.count(0.0) == 7)
 
 # %% [markdown]
@@ -1572,7 +1605,7 @@ for seed in tqdm(range(5), leave=False):
         lmtune.fit(model, train, steps=12, lr=1e-3, batch_size=8, seed=seed, progress=False,
                    schedule=lambda s, n, fast=fast: max(0.0, 1 - fast * s / n))
         cost[name].append(lmtune.evaluate(model, validation[::4], progress=False).loss)
-claim("a schedule that ends after a quarter of the run costs more than 0.03 nats",
+claim("a linear schedule that ends after a quarter of the run costs more than 0.03 nats",
       better=cost["once an update"], worse=cost["four times an update"], margin=0.03)
 
 # %% [markdown]
@@ -1581,7 +1614,7 @@ claim("a schedule that ends after a quarter of the run costs more than 0.03 nats
 # *Found in hand-written accumulation:* `if (i + 1) % accumulate == 0: optimizer.step()`. With ten
 # micro-batches and windows of four, the last two never lead to an update. Their gradients wait, and
 # enter the first update of the next epoch, or none. And where `zero_grad` is forgotten, every update
-# holds all gradients since the start:
+# holds all gradients since the start.
 
 # %%
 ten = list(in_batches(train[:20], 2))
@@ -1603,9 +1636,9 @@ for forget in (False, True):
 # %%
 print("norm of the gradient, zeroed:   ", "  ".join(f"{x:.1f}" for x in norms[False]))
 print("norm of the gradient, forgotten:", "  ".join(f"{x:.1f}" for x in norms[True]))
-claim("forgotten, the third gradient is more than one and a half times as long",
+claim("a forgotten zero_grad makes the third update's gradient more than one and a half times as long",
       norms[True][-1] > 1.5 * norms[False][-1])
-claim("lmtune makes a smaller last update instead: three updates for ten micro-batches",
+claim("lmtune makes three updates of ten micro-batches in windows of four: the last one is smaller",
       lmtune.Config(batch_size=2, accumulate=4).steps_per_epoch(20) == 3)
 
 # %% [markdown]
@@ -1648,7 +1681,7 @@ claim("a forgotten zero_grad costs at least 0.03 nats",
 # ### Clipping before unscaling
 #
 # *Found in teaching texts on mixed precision.* The scaled gradient is 65,536 times as long as the true
-# one, so clipping it to 1 and then dividing leaves a gradient of length 1/65,536:
+# one, so clipping it to 1 and then dividing leaves a gradient of length 1/65,536.
 
 # %%
 def clipped_norm(unscale_first):
@@ -1665,7 +1698,7 @@ def clipped_norm(unscale_first):
 
 
 print(f"unscaled first: {clipped_norm(True):.2f}, clipped first: {clipped_norm(False):.6f}")
-claim("in the wrong order the gradient is more than 10,000 times too short",
+claim("clipping before unscaling leaves a gradient more than 10,000 times too short",
       clipped_norm(True) > 1e4 * clipped_norm(False))
 
 # %% [markdown]
@@ -1678,9 +1711,9 @@ for name in ("SGD", "AdamW"):
     print(f"{name}, clipped before unscaling against after: "
           f"{d.difference:+.3f} ± {d.half_width:.3f} nats")
 untrained = lmtune.evaluate(lmtune.load("pocket-mini")[0], validation[::4], progress=False).loss
-claim("SGD in the wrong order ends within 0.001 nats of no training",
+claim("SGD clipped before unscaling ends within 0.001 nats of no training",
       max(abs(loss - untrained) for loss in ends["SGD", 2.0**-16]) < 1e-3)
-claim("AdamW in the wrong order is at least 0.005 nats worse",
+claim("AdamW clipped before unscaling is at least 0.005 nats worse than clipped after it",
       better=ends["AdamW", 1.0], worse=ends["AdamW", 2.0**-16], margin=0.005)
 
 # %% [markdown]
@@ -1693,8 +1726,8 @@ claim("AdamW in the wrong order is at least 0.005 nats worse",
 #
 # *Found in a teaching text on Transformers:* `src = layer_norm(src)`, and `memory = layer_norm(memory)`
 # for what the encoder gives to the decoder, offered as *the* layer normalization of a Transformer. Taken
-# at its word, it normalizes once, at the bottom, and the layers have no norm of their own. The study
-# above has this arm ("inputs"):
+# at its word, it normalizes once, at the bottom, and the layers have no norm of their own. The recorded
+# study on where the norm stands trained such networks too: its rows "inputs".
 
 # %%
 for rate_ in ("0.001", "0.004", "0.016"):
@@ -1716,8 +1749,8 @@ for std in (None, 0.02):
         model(collate(byte_train[:8])["input_ids"])
     growth[std] = sizes_[-1] / sizes_[0]
     print(f"std {std or 64**-0.5:g}: after twelve layers {growth[std]:.3g} times as large as after one")
-claim("from large weights the numbers grow more than tenfold over twelve layers, from small ones "
-      "by less than a tenth", growth[None] > 10 and growth[0.02] < 1.1)
+claim("over twelve layers without norms numbers grow more than tenfold from large weights, and by less "
+      "than a tenth from small", growth[None] > 10 and growth[0.02] < 1.1)
 
 # %% [markdown]
 # The numbers are normalized at the bottom, and nothing inside holds them. With our large initial weights
@@ -1743,7 +1776,7 @@ claim("normalizing the memory of torch's untrained encoder again moves no number
 # ### Source and target the same sequence, without a causal mask
 #
 # *Found in a teaching text:* `model(src, src)` with `nn.Transformer`, trained to give `src` back. Every
-# position may look at the very token that it is asked for. The loss is wonderful:
+# position may look at the very token that it is asked for. The loss is wonderful.
 
 # %% tags=["nbval-ignore-output"]
 torch.manual_seed(0)
@@ -1778,8 +1811,10 @@ with torch.no_grad():
         written = torch.cat([written, logits_of(written)[:, -1:].argmax(-1)], 1)
 print(f"loss on held-out text {same:.2f}, as a model of the next byte {following:.1f} nats")
 print("it writes:", bytes(written[0].tolist()))
-claim("the loss on held-out text is below 0.1 nats", same < 0.1)
-claim("as a model of the next byte it is worse than giving all 256 alike", following > math.log(256))
+claim("a model trained without a mask to give back its input has a held-out loss below 0.1 nats",
+      same < 0.1)
+claim("as a model of the next byte a model trained without a mask is worse than giving all 256 alike",
+      following > math.log(256))
 
 # %% [markdown]
 # It has learned to copy. A loss far below what anybody reaches on such text is no success but a finding:
@@ -1800,7 +1835,8 @@ for epoch in range(3):
     optimizer.step()
     schedule.step()
 print(used)
-claim("in three epochs the rate never changes", len(set(used)) == 1)
+claim("with StepLR(step_size=30), stepped once an epoch, the rate never changes in three epochs",
+      len(set(used)) == 1)
 
 # %% [markdown]
 # Stepped once per epoch, it is a constant rate with a schedule's name. Count schedules in updates.

