@@ -3,8 +3,9 @@
 `{claims} CHAPTER` lists a chapter's claims by section and `{mistakes} CHAPTER` what it
 says that tutorials get wrong; `{figure-of} CHAPTER` shows the figure whose caption begins
 with the body; `{costs}` is the table of run times, `{works}` the bibliography and
-`{help-of} COMMAND` what a command says of its options. In a line, the role `claim` says the claim of "CHAPTER: its beginning" with its interval, and the
-role `cost` how long a chapter runs. A name that is not found fails the build.
+`{help-of} COMMAND` what a command says of its options. In a line, the role `claim` says the
+claim of "CHAPTER: its beginning" with its interval, and the role `cost` how long a chapter
+runs. A name that is not found fails the build.
 """
 import os
 import re
@@ -21,6 +22,7 @@ from book.source import ROOT, names
 
 #: The difference, its unit and half its interval, behind a claim.
 FIGURES = re.compile(r"\(difference (\S+) (.*?) ± (\S+),[^)]*\)$")
+SHORT = r"(\1 ± \3 \2)"
 WORKS = ROOT / "reference" / "bibliography.toml"
 
 
@@ -152,7 +154,7 @@ class Claim(SphinxRole):
 
     def run(self):
         chapter, _, start = self.text.partition(": ")
-        return said(self, lambda: FIGURES.sub(r"(\1 ± \3 \2)", collected.claim(chapter, start)))
+        return said(self, lambda: FIGURES.sub(SHORT, collected.claim(chapter, start)))
 
 
 class Cost(SphinxRole):

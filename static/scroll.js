@@ -2,11 +2,11 @@
 "use strict";
 (() => {
 const mark = () => {
-  document.querySelectorAll(".bd-article :is(.highlight > pre, .lmtune-figure, mjx-container[display], .text_html, .pst-scrollable-table-container)")
-    .forEach(part => {
-      if (part.scrollWidth > part.clientWidth + 1) part.tabIndex = 0;
-      else part.removeAttribute("tabindex");
-    });
+  const wide = ".highlight > pre, .lmtune-figure, mjx-container[display], .text_html, .pst-scrollable-table-container";
+  document.querySelectorAll(`.bd-article :is(${wide})`).forEach(part => {
+    if (part.scrollWidth > part.clientWidth + 1) part.tabIndex = 0;
+    else part.removeAttribute("tabindex");
+  });
 };
 const ready = () => {
   mark();

@@ -43,6 +43,15 @@ def test_a_claim_that_is_not_there_is_an_error():
         collected.claim("optimization", "pigs fly")
 
 
+@pytest.mark.parametrize("printed, shown", [
+    ("a beats b (difference -2.990 nats ± 0.089, 0.5 asked, 95 % paired t over 5 seeds)", "a beats b (-2.990 ± 0.089 nats)"),
+    ("fewer wrong (difference -0.130 of the test ± 0.073, 95 % paired t over 5 seeds)", "fewer wrong (-0.130 ± 0.073 of the test)"),
+    ("a fact (of nature)", "a fact (of nature)"),
+])
+def test_a_card_shows_the_difference_and_its_interval_alone(printed, shown):
+    assert pages.FIGURES.sub(pages.SHORT, printed) == shown
+
+
 def notebook(name):
     return nbformat.read(source.notebook_path(name), as_version=4)
 
