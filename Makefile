@@ -35,9 +35,9 @@ portability: setup
 colab: setup
 	@$(VENV_PYTHON) -m book.colab
 
-# The least versions that pyproject.toml allows, in a fresh environment: make floors PYTHON=python3.10
+# The least versions that pyproject.toml allows, in a fresh environment: make floors OLD_PYTHON=python3.10
 floors: setup
-	@$(VENV_PYTHON) -m book.floors $(PYTHON)
+	@$(VENV_PYTHON) -m book.floors $(OLD_PYTHON)
 
 # Break the training loop on purpose: does the test of each row of the checklist notice?
 mutants: setup

@@ -1,8 +1,8 @@
 """Try what is special about Colab: python -m book.colab
 
 Three things, each in one line: installing lmtune brings lmtune alone and replaces nothing; the explorers
-work with the ipywidgets that Colab has had for years, whose wheel is fetched for this; and every notebook
-stands where the Colab button of its page looks for it. Colab itself is not tried.
+work with the ipywidgets that Colab has had for years, whose wheel is fetched for this; and git knows every
+notebook, at the path that follows the branch in a Colab address. Colab itself is not tried.
 """
 import json
 import os
@@ -55,8 +55,8 @@ def old_widgets(folder):
 
 def unknown_to_git():
     """The notebooks that a button would look for in vain."""
-    known = set(run("git", "ls-files", "chapters", cwd=ROOT).split())
-    return [str(path.relative_to(ROOT)) for path in notebook_paths() if str(path.relative_to(ROOT)) not in known]
+    known = set(run("git", "ls-files", "-z", "--full-name", "chapters", cwd=ROOT).split("\0"))
+    return [path for path in (path.relative_to(ROOT).as_posix() for path in notebook_paths()) if path not in known]
 
 
 def main():

@@ -14,8 +14,8 @@ ICONS = re.compile(r'\s*<script[^>]*\bsrc="[^"]*fontawesome\.js[^"]*"[^>]*>\s*</
 MATHJAX = re.compile(r'\s*<script[^>]*\bsrc="[^"]*mathjax/[^"]*"[^>]*>\s*</script>')
 MATHEMATICS = re.compile(r'class="[^"]*\b(?:math|tex2jax_process)\b|\\\(|\\\[|\$\$')
 SIDEBAR = re.compile(r'(<div id="pst-primary-sidebar")(?= class=)')
-CLAIM = re.compile(r"(?:^|(?<=<span></span>))claim holds: (.*)$", re.MULTILINE)
-PICTURE = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/]+=*)")
+CLAIM = re.compile(r"(?:^|(?<=<span></span>))claim holds: ([^<\n]*)$", re.MULTILINE)
+PICTURE = re.compile(r"(?<=src=\")data:image/svg\+xml;base64,([A-Za-z0-9+/]+=*)")
 PARAMETERS = re.compile(r"<dl>\s*((?:<dd>(?:(?!<dl|</dl>).)*?</dd>\s*)+)</dl>", re.DOTALL)
 
 
@@ -31,7 +31,10 @@ def finish(html):
 
 
 def _as_text(found):
-    svg = base64.b64decode(found[1]).decode("utf-8")
+    try:
+        svg = base64.b64decode(found[1]).decode("utf-8")
+    except ValueError:  # no picture of ours
+        return found[0]
     return "data:image/svg+xml," + quote(svg, safe=" !()*+,-./:;=?@_~")
 
 

@@ -1,7 +1,9 @@
 """Hold the formulas of the page "Formulas to try", which a browser computes, against lmtune."""
 import math
 
+from lmtune import Config
 from lmtune.claims import paired_interval
+from lmtune.evaluation import Evaluation
 from lmtune.schedules import SCHEDULES, Cyclic
 
 PAGE = "reference/formulas.html"
@@ -33,16 +35,18 @@ def differences(page):
     found = []
     for loss, characters in ((2.5, 3.2), (0.0, 1.0), (8.318, 4.0)):
         shown, _ = read(page, "units", loss=loss, characters=characters)
-        expected = {"perplexity": math.exp(loss), "bits": loss / math.log(2), "bpc": loss / math.log(2) / characters}
+        known = Evaluation(loss, labels=1000, characters=round(1000 * characters))
+        expected = {"perplexity": known.perplexity, "bits": known.bits_per_character * characters,
+                    "bpc": known.bits_per_character}
         found += [f"units: {name} of {loss} is shown as {shown[name]}" for name in expected
                   if not near(shown[name], expected[name])]
     for name, shape in SHAPES.items():
         for total, warmup in ((40, 10), (9, 0)):
-            factors = [(step + 1) / warmup if step < warmup else shape(step - warmup, total - warmup)
-                       for step in range(total)]
+            config = Config(lr=0.5, schedule=shape, warmup=warmup)
+            rates = [config.rate(step, total) for step in range(total)]
             for at in (1, 8, total):
                 shown, _ = read(page, "schedule", shape=name, updates=total, warmup=warmup, half=7, peak=0.5, at=at)
-                if not (near(shown["rate"], 0.5 * factors[at - 1]) and near(shown["mean"], sum(factors) / total)):
+                if not (near(shown["rate"], rates[at - 1]) and near(shown["mean"], sum(rates) / total / 0.5)):
                     found.append(f"schedule: {name} at {at} of {total}, warm-up {warmup}: {shown}")
     for better, worse in PAIRS:
         interval = paired_interval(better, worse)

@@ -4,7 +4,7 @@ import re
 from book.source import ROOT
 
 PAGE = ROOT / "reference" / "glossary.md"
-#: The titles of the pages that a search for a text would list.
+#: The names of the pages that a search for a text would list.
 RESULTS = """text => {
     const [query, searched, excluded, highlighted, objects] = Search._parseQuery(text);
     return Search._performSearch(query, searched, excluded, highlighted, objects).map(found => found[0]);

@@ -4,7 +4,7 @@ import re
 from fontTools import subset
 
 FONT = "fa-solid-900.woff2"
-RULE = re.compile(r'([^{}]*)\{[^{}]*?"\\(f[0-9a-f]{3}|e[0-9a-f]{3})"')
+RULE = re.compile(r'([^{}]*)\{[^{}]*?content:\s*"(\\[0-9a-f]{2,5}|\\?[^"])"')
 NAME = re.compile(r"\bfa-[a-z0-9-]+")
 # Scripts that name an icon when they need it; the font's own script names them all.
 SCRIPTS = ("_static/*.js", "_static/scripts/[!f]*.js")
@@ -21,7 +21,7 @@ def used(folder):
         for selector, point in RULE.findall(sheet.read_text("utf-8")):
             named = set(NAME.findall(selector))
             if not named or named & names:  # a rule without a name draws its icon wherever it matches
-                points.add(int(point, 16))
+                points.add(int(point[1:], 16) if len(point) > 2 else ord(point[-1]))
     return points
 
 

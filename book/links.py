@@ -20,17 +20,23 @@ class Page(HTMLParser):
 
 def broken(folder):
     """A line for each link of a page of `folder` to a file or a place in it that is not there."""
-    paths = [path for path in folder.rglob("*.html") if not path.relative_to(folder).parts[0].startswith("_static")]
-    pages = {path.resolve(): Page(path.read_text("utf-8")) for path in paths}
-    found = []
-    for path, page in pages.items():
-        for address in sorted(page.addresses):
-            to = urlsplit(address)
-            if to.scheme or to.netloc:
-                continue
-            target = (path.parent / unquote(to.path)).resolve() if to.path else path
-            fragment = unquote(to.fragment)
-            known = pages[target].ids if target in pages else None
-            if not target.exists() or (fragment and known is not None and fragment not in known):
-                found.append(f"{path.relative_to(folder.resolve())} links to {address}, which is not there")
-    return found
+    folder = folder.resolve()
+    paths = [path for path in folder.rglob("*.html") if path.relative_to(folder).parts[0] != "_static"]
+    pages = {path: Page(path.read_text("utf-8")) for path in paths}
+    return [f"{path.relative_to(folder).as_posix()} links to {address}, which is not there"
+            for path, page in pages.items() for address in sorted(page.addresses)
+            if not leads(address, path, folder, pages)]
+
+
+def leads(address, page, folder, pages):
+    """Whether an address on a page is outside of the book, or a file in it, with the place that is named."""
+    try:
+        to = urlsplit(address)
+        if to.scheme or to.netloc:
+            return True
+        target = (page.parent / unquote(to.path)).resolve() if to.path else page
+    except ValueError:
+        return False
+    if not (target.is_relative_to(folder) and target.is_file()):
+        return False
+    return not to.fragment or target not in pages or unquote(to.fragment) in pages[target].ids

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
+import torch
 
 from book import execute
 from book.source import ROOT, names, notebook_path
@@ -32,22 +33,25 @@ def digest(name, root=ROOT):
     return hashlib.blake2b(code.encode(), digest_size=6).hexdigest()
 
 
-def processor():
-    """The processor's name, where the system tells it."""
+def machine():
+    """The machine in words: cores, processor where the system tells it, and GPU."""
     path = Path("/proc/cpuinfo")
     found = re.search(r"^model name\s*: (.+)$", path.read_text(), re.MULTILINE) if path.exists() else None
-    return found[1].strip() if found else platform.processor() or "unknown"
+    processor = found[1].strip() if found else platform.processor() or platform.machine()
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return f"{execute.cores()} cores of {processor}, {gpu}"
 
 
 def inside(name):
     """Run one notebook in this process' children and print its cost as JSON."""
-    import resource
+    import resource  # not there on Windows, where memory is not measured by this command
 
     notebook = nbformat.read(notebook_path(name), as_version=4)
     cost = execute.run(notebook, notebook_path(name).parent, name, tell=lambda line: None)
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    unit = 1 if sys.platform == "darwin" else 1024
+    largest = unit * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     print(json.dumps({"seconds": round(cost.wall, 1), "cpu_seconds": round(cost.cpu, 1),
-                      "megabytes": round(largest / (1e6 if sys.platform == "darwin" else 1e3))}))
+                      "megabytes": round(largest / 1e6)}))
 
 
 def record():
@@ -66,7 +70,7 @@ def measure(name):
     cost = json.loads(run.stdout.splitlines()[-1])
     known = record()
     known[name] = {"date": date.today().isoformat(), "code": digest(name), **cost,
-                   "cores": execute.cores(), "processor": processor(), "python": platform.python_version(),
+                   "machine": machine(), "python": platform.python_version(),
                    "versions": {library: version(library) for library in LIBRARIES}}
     RECORD.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n", "utf-8")
     print(f"measure: {name}: {cost}", flush=True)

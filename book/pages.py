@@ -20,9 +20,9 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from book import collected, measure
 from book.source import ROOT, names
 
-#: The difference, its unit and half its interval, behind a claim.
-FIGURES = re.compile(r"\(difference (\S+) (.*?) ± (\S+),[^)]*\)$")
-SHORT = r"(\1 ± \3 \2)"
+#: The difference, its unit, half its interval and the seeds, behind a claim.
+FIGURES = re.compile(r"\(difference (\S+) (.*?) ± (\S+),[^)]* over (\d+) seeds\)$")
+SHORT = r"(\1 ± \3 \2, \4 seeds)"
 WORKS = ROOT / "reference" / "bibliography.toml"
 
 
@@ -55,7 +55,6 @@ class OfChapter(SphinxDirective):
     """A directive that takes the name of a chapter."""
 
     required_arguments = 1
-    has_content = True
 
     @property
     def chapter(self):
@@ -91,12 +90,24 @@ class Mistakes(OfChapter):
 class FigureOf(OfChapter):
     """A figure of a chapter, with its caption and alternative text."""
 
+    has_content = True
+
     def run(self):
         try:
             shown = collected.figure(self.chapter, " ".join(self.content))
         except LookupError as missing:
             raise self.error(str(missing)) from None
         return [nodes.raw("", shown, format="html")]
+
+
+def settings(known):
+    """Each machine and set of versions with which notebooks were measured, with their names where they differ."""
+    found = {}
+    for name, cost in known.items():
+        versions = {**cost["versions"], "Python": cost["python"]}
+        listed = ", ".join(f"{library} {number}" for library, number in versions.items())
+        found.setdefault(f"{cost['machine']}, with {listed}", []).append(name)
+    return [setting + (f" ({', '.join(names_)})" if len(found) > 1 else "") for setting, names_ in found.items()]
 
 
 class Costs(SphinxDirective):
@@ -109,11 +120,7 @@ class Costs(SphinxDirective):
             cost = known[name]
             rows.append(f"| [{collected.title(name)}](../chapters/{name}) | {minutes(cost['seconds'])} | "
                         f"{minutes(cost['cpu_seconds'])} | {cost['megabytes'] / 1000:.1f} GB | {cost['date']} |")
-        machines = sorted({f"{cost['cores']} cores of an {cost['processor']}, no GPU" for cost in known.values()})
-        latest = max(known.values(), key=lambda cost: cost["date"])
-        versions = latest["versions"] | {"Python": latest["python"]}
-        listed = ", ".join(f"{library} {number}" for library, number in versions.items())
-        text = "\n".join([*rows, "", f"Measured on {'; '.join(machines)}, with {listed}."])
+        text = "\n".join([*rows, "", *(f"Measured on {setting}." for setting in settings(known))])
         return [nodes.container("", *self.parse_text_to_nodes(text), classes=["lmtune-costs"])]
 
 
@@ -150,7 +157,7 @@ def line(work):
 
 
 class Claim(SphinxRole):
-    """A claim of a chapter, with its difference and interval alone, as "(-2.990 ± 0.089 nats)"."""
+    """A claim of a chapter, with its difference and interval alone, as "(-2.990 ± 0.089 nats, 5 seeds)"."""
 
     def run(self):
         chapter, _, start = self.text.partition(": ")

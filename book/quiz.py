@@ -26,9 +26,16 @@ def read(chapter, root=ROOT):
         if right != 1 or not 3 <= len(question["choice"]) <= len(LETTERS):
             raise ValueError(f"{where} has {len(question['choice'])} choices and {right} right ones; "
                              f"it needs 3 to {len(LETTERS)}, one of them right")
+        if "\n\n" in question["ask"].strip() or "```" in question["ask"] or not all(map(complete, question["choice"])):
+            raise ValueError(f"{where}: the question is one paragraph without a block of code, and each choice has a why")
         if any("$" in choice["text"] or "\n" in choice["text"] for choice in question["choice"]):
             raise ValueError(f"{where}: a choice is one line without $, for mathematics is not typeset there")
     return questions
+
+
+def complete(choice):
+    """Whether a choice has a text and a reason."""
+    return bool(choice.get("text", "").strip() and choice.get("why", "").strip())
 
 
 def choice_text(letter, choice, section):

@@ -36,7 +36,6 @@ const FORMULAS = {
     bpc: figures(loss / Math.LN2 / characters),
   }),
   schedule: ({shape, updates, warmup, half, peak, at}, root) => {
-    root.querySelector("[name=half]").parentElement.hidden = shape !== "triangular";
     if (warmup >= updates) throw "the warm-up must be shorter than the run";
     if (at > updates) throw "there is no such update in the run";
     const factor = step => step < warmup ? (step + 1) / warmup
@@ -58,6 +57,7 @@ const FORMULAS = {
     const mean = d.reduce((x, y) => x + y) / n;
     const spread = Math.sqrt(d.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (n - 1));
     const half = T[n - 2] * spread / Math.sqrt(n);
+    if (!Number.isFinite(half)) throw "these numbers are too large";
     const apart = Math.abs(mean) > half;
     return {difference: figures(mean), halfwidth: figures(half, 3),
             verdict: apart ? `${mean < 0 ? "A" : "B"} is lower, and the interval leaves out zero`
@@ -68,13 +68,16 @@ const FORMULAS = {
 const value = control => {
   if (control.type !== "number" || control.parentElement.hidden) return control.value;
   if (!control.validity.valid || control.value === "")
-    throw `${control.labels[0].textContent.trim()}: from ${control.min} to ${control.max}`;
+    throw `${control.labels[0].textContent.trim()}: ${control.step === "1" ? "a whole number " : ""}from ${control.min}` +
+      ` to ${control.max}`;
   return Number(control.value);
 };
 
 document.querySelectorAll("[data-formula]").forEach(root => {
   const outputs = [...root.querySelectorAll("[data-out]")], problem = root.querySelector("[data-problem]");
   const update = () => {
+    const half = root.querySelector("[name=half]");
+    if (half) half.parentElement.hidden = root.querySelector("[name=shape]").value !== "triangular";
     let found = {};
     problem.textContent = "";
     try {

@@ -51,7 +51,7 @@ first, last = history.evaluations[0].result, history.final
 print(f"one sentence:    {history.losses[0]:.1f} at first, {history.losses[-1]:.1f} at last")
 print(f"other documents: {first.loss:.1f} at first, {last.loss:.1f} at last")
 claim("the training loss, on one sentence, fell below 0.1 nats", history.losses[-1] < 0.1)
-claim("training on one sentence raised the loss on other documents of NetworkX by more than 0.2 nats",
+claim("sixty updates on one sentence raised the loss on other documents of NetworkX by more than 0.2 nats",
       last.loss > first.loss + 0.2)
 
 # %% [markdown]
@@ -435,7 +435,7 @@ on_one = lmtune.evaluate(mini, one).loss
 on_others = lmtune.evaluate(mini, validation).loss
 print(f"the sentence:    {untouched_one:.1f} before, {on_one:.1f} after")
 print(f"other documents: {first.loss:.1f} before, {on_others:.1f} after")
-claim("three epochs of one sentence move the loss on other documents by less than "
+claim("at rate 5e-5 three epochs of one sentence move the loss on other documents by less than "
       "0.05 nats", abs(on_others - first.loss) < 0.05)
 
 # %% [markdown]
@@ -445,7 +445,7 @@ claim("three epochs of one sentence move the loss on other documents by less tha
 # ### The last batch's loss, printed as the epoch's
 #
 # *Found in hand-written loops:* `print(f"epoch {epoch}: loss {loss.item()}")` after the inner loop.
-# `loss` is then the loss of the last batch. How far are single batches from the mean over all?
+# `loss` is then the loss of the last batch. How far apart are single batches?
 
 # %%
 shuffled = [validation[i] for i in order(len(validation), seed=0, epoch=0)]

@@ -132,7 +132,7 @@ best = seen["loss"].index(min(seen["loss"]))
 print(f"{'after update':14}" + "".join(f"{seen['step'][i]:8}" for i in (0, best, -1)))
 for name in ("loss", "accuracy", "ECE"):
     print(f"{name:14}" + "".join(f"{seen[name][i]:8.2f}" for i in (0, best, -1)))
-claim("after ten epochs the training loss is below 1 nat, the validation loss over 0.4 above its best",
+claim("after ten epochs the last batch's loss is below 1 nat, the validation loss over 0.4 above its best",
       history.losses[-1] < 1 and seen["loss"][-1] > seen["loss"][best] + 0.4)
 claim("of 100 predictions fewer than 5 more are wrong after ten epochs than at the best moment",
       seen["accuracy"][-1] > seen["accuracy"][best] - 0.05)
@@ -616,12 +616,12 @@ for rate, given in drawn.items():
           f"mean {float(given.mean()):.2f}")
 claim("the log probabilities of 40 masked networks scatter more at dropout rate 0.1 than at 0.01",
       float(drawn[0.1].log().std()) > float(drawn[0.01].log().std()))
-claim("at dropout rate 0.3 the mean of 40 masked networks is below half of the whole network's",
+claim("for one token, at dropout 0.3, the mean of 40 masked networks is below half the whole network's",
       float(drawn[0.3].mean()) < 0.5 * float(drawn[0.0].mean()))
 
 # %% [markdown]
-# So for this model evaluation without dropout does *not* stand in for the mean of the thinner networks:
-# that takes training with dropout, for long enough.
+# So for this model, at this token, evaluation without dropout does *not* stand in for the mean of the
+# thinner networks: that takes training with dropout, for long enough.
 
 # %% [markdown]
 # ## Early stopping
@@ -666,7 +666,7 @@ claim("early stopping by hand stops where lmtune.EarlyStopping stops, and keeps 
 # validation.
 
 # %%
-claim("the best weights beat the last ones by more than 0.3 nats on the test documents",
+claim("the best weights beat the last ones of plain training by over 0.3 nats on the test documents",
       better=test_losses("none", "best"), worse=test_losses("none", "last"), margin=0.3)
 best_of_none = test_losses("none", "best")
 print(f"untouched {study['results']['untouched']:.2f}, best {sum(best_of_none) / 5:.2f}")
@@ -1023,7 +1023,7 @@ for name in sorted(away, key=away.get):
     print(f"{name:15} {away[name]:5.1f} from the start, {gain:5.2f} nats better than none")
 claim("EMA and L2-SP end nearer to the start than plain training, at under 0.7 of its distance",
       max(away["EMA"], away["L2-SP"]) < 0.7 * away["none"])
-claim("L2 ends further from the start than plain training, and yet it lowers the test loss",
+claim("L2 ends further from the start than plain training",
       away["L2 in the loss"] > away["none"])
 
 # %% [markdown]
@@ -1075,7 +1075,7 @@ losses = [entry["eval_loss"] for entry in state.log_history if "eval_loss" in en
 stopped = trained_by_trainer(callbacks=[EarlyStoppingCallback(1)])
 print("evaluation losses:", *(f"{loss:.2f}" for loss in losses))
 print("updates:", state.global_step, "without the callback,", stopped.global_step, "with it")
-claim("without a callback the Trainer trains for four epochs, although the loss rises after the first",
+claim("without a callback the Trainer trains four epochs, though its evaluation loss ends above the first",
       state.global_step == 8 and losses[-1] > losses[0])
 claim("with an EarlyStoppingCallback the Trainer stops before the end of its four epochs",
       stopped.global_step < 8)
@@ -1126,7 +1126,7 @@ claim("early stopping with its counter set to 0 takes a first loss of nan, and k
 #
 # *Found in most texts older than AdamW, and in newer ones.* It is the L2 penalty, divided by the
 # gradient's scale. One update of Adam and one of AdamW show the difference, from a weight of 1, with a
-# rate of 0.1 and a decay of 0.5.
+# rate of 0.1, a decay of 0.5, and a gradient that is tiny or large.
 
 # %%
 def one_update(kind, gradient):
@@ -1140,9 +1140,9 @@ def one_update(kind, gradient):
 for gradient in (1e-3, 1e3):
     print(f"gradient {gradient:g}: Adam {one_update(torch.optim.Adam, gradient):.3f}, "
           f"AdamW {one_update(torch.optim.AdamW, gradient):.3f}")
-claim("the first update of Adam is the same step with weight_decay and without it: 0.1",
+claim("at gradient 1000 Adam's first update with weight_decay is a step of 0.1: the decay adds nothing",
       abs(one_update(torch.optim.Adam, 1e3) - 0.9) < 1e-5)
-claim("the first update of AdamW takes off the step of 0.1, and the decay of 0.05 as well",
+claim("at gradient 1000 AdamW's first update takes off the step of 0.1, and the decay of 0.05 as well",
       abs(one_update(torch.optim.AdamW, 1e3) - 0.85) < 1e-5)
 
 # %% [markdown]

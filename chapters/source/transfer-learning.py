@@ -607,7 +607,7 @@ claim("before training a layer with LoRA gives what the frozen layer gives",
       torch.equal(layer(x), linear(x)))
 layer.b.data.normal_()
 claim("LoRA by hand equals lmtune's LoRALinear to 1e-5", torch.allclose(
-    layer(x), lora_by_hand(x, linear.weight, layer.a, layer.b, 6), atol=1e-5))
+    layer(x), lora_by_hand(x, linear.weight, layer.a, layer.b, 6), rtol=0, atol=1e-5))
 
 # %% [markdown]
 # `lmtune.add_lora` freezes a model and puts such a pair beside the matrices that make queries, keys and
@@ -778,7 +778,7 @@ claim("prompt tuning needs no less training memory than LoRA",
 # - LoRA is a little behind everything, with less than a hundredth of the parameters and less than half
 #   of the memory. In a large model, where the moments of AdamW are most of the memory, it saves more.
 # - Prompt tuning trains the least but for the head, and is no better than the head alone. Nor does it
-#   save memory: the gradient has to come down through the whole model. It was proposed for models
+#   save memory beside LoRA: the gradient has to come down through the whole model. It was proposed for models
 #   thousands of times as large.
 # - Gradual unfreezing is behind. It was given the same 60 updates, of which only the last 20 train
 #   everything; the paper gave each stage an epoch.
@@ -920,7 +920,7 @@ for way in ways:
 # %%
 claim("the plain fine-tune gains more than 0.3 nats on NetworkX",
       better=domain("plain", "new"), worse=[untouched["new"]] * 5, margin=0.3)
-claim("the plain fine-tune loses more than 0.1 nats on text that it was pretrained on",
+claim("the plain fine-tune loses over 0.1 nats on held-out text of packages it was pretrained on",
       better=[untouched["old"]] * 5, worse=domain("plain", "old"), margin=0.1)
 
 # %% [markdown]
@@ -1258,7 +1258,7 @@ with torch.no_grad():
     next_logits = body()(ids).logits[0, -1]
 library = TopPLogitsWarper(0.8)(ids, next_logits[None] / 0.9).softmax(-1)[0]
 claim("temperature and top-p by hand equal transformers' to 1e-6",
-      torch.allclose(nucleus(next_logits, 0.9, 0.8), library, atol=1e-6))
+      torch.allclose(nucleus(next_logits, 0.9, 0.8), library, rtol=0, atol=1e-6))
 
 # %% [markdown]
 # ## Explore: temperature and top-p
@@ -1438,12 +1438,11 @@ def after_adapting(target, base):
 
 
 for target in domains["results"]:
-    claim(f"adapted to {target} even the worst base beats random weights by 0.1 nats or more",
+    claim(f"adapted to {target} the base of torch beats random weights by 0.1 nats or more",
           better=after_adapting(target, "torch"),
           worse=after_adapting(target, "random weights"),
           margin=0.1)
-claim("SciPy's words are nearest to NetworkX's, and SymPy's base is better than SciPy's by 0.05 nats "
-      "or more",
+claim("adapted to NetworkX the base of SymPy is better than that of SciPy by 0.05 nats or more",
       better=after_adapting("networkx", "sympy"),
       worse=after_adapting("networkx", "scipy"),
       margin=0.05)
@@ -1583,7 +1582,8 @@ claim("LoRA on a model rounded to 4 bits lowers its loss by over 0.05 nats and m
 #
 # *Found in a teaching text:* a class that takes `AutoModelForSequenceClassification`, which ends in a
 # head of two classes unless told otherwise, and puts its own `nn.Linear(2, number of classes)` on the
-# logits. Everything that the model knows of a document has to pass through two numbers.
+# logits. Everything that the model knows of a document has to pass through two numbers. Tried on this
+# chapter's task: which of four libraries a docstring is from, 128 labels, 60 updates, one run of each.
 
 # %% tags=["nbval-ignore-output", "slow"]
 class TwoHeads(torch.nn.Module):
@@ -1611,7 +1611,7 @@ print("rank of fifty documents' logits:", made[0], "with two heads,", made[1], "
 print(f"error with two heads {worse:.2f}, with one {right_one:.2f}")
 
 # %% tags=["slow"]
-claim("with two heads the four logits of all documents lie in a plane; with one head they do not",
+claim("with two heads the four logits of fifty documents lie in a plane; with one head they do not",
       made == [2, 4])
 claim("at the same budget two heads get at least 3 in 100 more wrong than one",
       worse > right_one + 0.03)
