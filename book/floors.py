@@ -18,9 +18,9 @@ from book.source import ROOT
 
 #: What tests need besides lmtune; accelerate is for the comparison with transformers' Trainer.
 TOOLS = ["pytest", "pytest-timeout", "pytest-xdist", "accelerate>=1.1"]
-#: A test that imports any of these belongs to the book.
-OF_THE_BOOK = re.compile(r"^\s*(?:from|import) (?:book|studies|instructor|nbval|nbformat|jupytext|sphinx|yaml|contestants)\b",
-                         re.MULTILINE)
+#: A test that imports any of these belongs to the book, or reads the sources.
+OF_THE_BOOK = re.compile(r"^\s*(?:from|import) (?:book|studies|instructor|nbval|nbformat|jupytext|sphinx|yaml|"
+                         r"contestants|tests\.mutants)\b", re.MULTILINE)
 
 
 def floors(root=ROOT):
