@@ -111,7 +111,7 @@ print(f"{'rate':>8}  {'mean loss':>9}  {'from':>6}  {'to':>6}")
 for rate, losses in sweep.items():
     print(f"{rate:8.2g}  {means[rate]:9.3f}  {min(losses):6.3f}  {max(losses):6.3f}")
 
-# %%
+# %% tags=["slow"]
 fig, ax = figure()
 for rate, losses in sweep.items():
     ax.plot([rate] * 5, losses, "o", color="C0", markersize=4, alpha=0.6)

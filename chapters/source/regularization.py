@@ -728,7 +728,7 @@ explore(what_is_kept, goal="find the fewest windows with which some patience kee
         windows=[1, 2, 4, 8, 16, 40], patience=[1, 2, 3, 5])
 assert len(curve) == len(seen["step"]) == 13
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "slow"]
 for windows in (1, 2, 4, 8, 16, 40):
     kept = [early_stop(curve[:, :windows].mean(1).tolist(), p)[1] for p in (1, 2, 3, 5)]
     above = "  ".join(f"{float(full[k] - full.min()):.2f}" for k in kept)
