@@ -1,24 +1,17 @@
 """What the studies of the chapter on hyperparameter tuning share: their data, and the record."""
 from __future__ import annotations
 
-import json
 import math
-import os
-import platform
 import time
-from datetime import date
-from pathlib import Path
 
-import optuna
 import torch
-import transformers
 
 import lmtune
+from studies import record
 
 SEEDS = [0, 1, 2, 3, 4]
 TUNING_SEED = 100  #: rates are chosen with this seed
 CONTEXT, BATCH = 32, 8
-FOLDER = Path(lmtune.__file__).parent / "recorded"
 
 
 def sgd(model, config):
@@ -61,17 +54,6 @@ def looks(train, validation, at=(), steps=40, seed=0, **settings) -> list[float]
 
 
 def write(name: str, design: dict, results: dict, began: float) -> None:
-    """Write ``hyperparameter_tuning_NAME.json`` with versions, kind of machine, date and cost."""
-    record = {
-        "made by": f"python -m studies.hyperparameter_tuning_{name}", "date": date.today().isoformat(),
-        "machine": f"{platform.machine()}, CPU, {torch.get_num_threads()} thread(s) of {os.cpu_count()}",
-        "versions": {"torch": torch.__version__, "transformers": transformers.__version__,
-                     "optuna": optuna.__version__, "lmtune": lmtune.__version__,
-                     "python": platform.python_version()},
-        "CPU seconds": round(time.process_time() - began), "design": design, "results": results,
-    }
-    FOLDER.mkdir(exist_ok=True)
-    text = json.dumps(record, indent=None).replace("Infinity", '"diverged"')
-    text = text.replace('"results"', '\n"results"').replace("}, {", "},\n{")
-    (FOLDER / f"hyperparameter_tuning_{name}.json").write_text(text + "\n", encoding="utf-8")
-    print(f"wrote hyperparameter_tuning_{name}.json after {record['CPU seconds']} CPU-seconds")
+    """Record ``hyperparameter_tuning_NAME.json``."""
+    record.write(f"hyperparameter_tuning_{name}", design, results, time.process_time() - began, ["optuna"],
+                 compact=True)

@@ -12,7 +12,8 @@ import time
 
 import lmtune
 from lmtune.placement import Transformer
-from studies.optimization_record import BATCH, CONTEXT, FOLDER, SEEDS, losses, write
+from studies.optimization_record import BATCH, CONTEXT, SEEDS, losses, write
+from studies.record import FOLDER
 
 STEPS, WARMUPS, RATES, LAYERS = 100, [0, 25], [1e-3, 4e-3, 1.6e-2], 12
 PLACES = ["before", "after", "inputs"]

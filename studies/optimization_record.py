@@ -1,23 +1,15 @@
 """What the studies of the chapter on optimization share: their data, and the record."""
 from __future__ import annotations
 
-import json
 import math
-import os
-import platform
 import time
-from datetime import date
-from pathlib import Path
-
-import torch
-import transformers
 
 import lmtune
+from studies import record
 
 SEEDS = [0, 1, 2, 3, 4]
 TUNING_SEED = 100  #: rates are chosen with this seed, on the validation documents
 CONTEXT, BATCH = 64, 8
-FOLDER = Path(lmtune.__file__).parent / "recorded"
 
 
 def data():
@@ -45,15 +37,5 @@ def losses(make, train, validation, test=None, looks_at=None, **settings):
 
 
 def write(name: str, design: dict, results: dict, began: float) -> None:
-    """Write ``optimization_NAME.json`` with versions, kind of machine, date and cost."""
-    record = {
-        "made by": f"python -m studies.optimization_{name}", "date": date.today().isoformat(),
-        "machine": f"{platform.machine()}, CPU, {torch.get_num_threads()} thread(s) of {os.cpu_count()}",
-        "versions": {"torch": torch.__version__, "transformers": transformers.__version__,
-                     "lmtune": lmtune.__version__, "python": platform.python_version()},
-        "CPU seconds": round(time.process_time() - began), "design": design, "results": results,
-    }
-    FOLDER.mkdir(exist_ok=True)
-    text = json.dumps(record, indent=1).replace("Infinity", '"diverged"')
-    (FOLDER / f"optimization_{name}.json").write_text(text + "\n", encoding="utf-8")
-    print(f"wrote optimization_{name}.json after {record['CPU seconds']} CPU-seconds")
+    """Record ``optimization_NAME.json``."""
+    record.write(f"optimization_{name}", design, results, time.process_time() - began)

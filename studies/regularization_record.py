@@ -1,21 +1,12 @@
 """What the studies of the chapter on regularization share: the field, and the record."""
 from __future__ import annotations
 
-import json
-import os
-import platform
-from datetime import date
-from pathlib import Path
-
-import torch
-import transformers
-
 import lmtune
+from studies import record
 
 SEEDS = [0, 1, 2, 3, 4]
 TUNING_SEED = 100  #: strengths are chosen with this seed, on the validation documents
 CONTEXT, BATCH, STEPS, LR, WARMUP, EVERY = 64, 8, 40, 1e-3, 2, 5
-FOLDER = Path(lmtune.__file__).parent / "recorded"
 
 
 def field(tokenizer):
@@ -30,15 +21,5 @@ def field(tokenizer):
 
 
 def write(name: str, design: dict, results: dict, cpu_seconds: float) -> None:
-    """Write ``regularization_NAME.json`` with versions, kind of machine, date and cost."""
-    record = {
-        "made by": f"python -m studies.regularization_{name}", "date": date.today().isoformat(),
-        "machine": f"{platform.machine()}, CPU, {torch.get_num_threads()} thread(s) of {os.cpu_count()}",
-        "versions": {"torch": torch.__version__, "transformers": transformers.__version__,
-                     "lmtune": lmtune.__version__, "python": platform.python_version()},
-        "CPU seconds": round(cpu_seconds), "design": design, "results": results,
-    }
-    FOLDER.mkdir(exist_ok=True)
-    text = json.dumps(record, indent=1)
-    (FOLDER / f"regularization_{name}.json").write_text(text + "\n", encoding="utf-8")
-    print(f"wrote regularization_{name}.json after {record['CPU seconds']} CPU-seconds")
+    """Record ``regularization_NAME.json``."""
+    record.write(f"regularization_{name}", design, results, cpu_seconds)

@@ -1,27 +1,21 @@
 """What the studies of the chapter on transfer learning share: the task, a measure, and the record."""
 from __future__ import annotations
 
-import json
-import os
-import platform
 import random
 import time
-from datetime import date
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-import transformers
 
 import lmtune
 from lmtune.data import collate, in_batches
 from lmtune.evaluation import evaluating
+from studies import record
 
 SEEDS = [0, 1, 2, 3, 4]
 TUNING_SEED = 100  #: rates are chosen with this seed, on the validation documents
 PACKAGES = ("numpy", "pandas", "networkx", "matplotlib")
 CONTEXT, BATCH, STEPS, WARMUP = 64, 16, 60, 6
-FOLDER = Path(lmtune.__file__).parent / "recorded"
 
 
 def documents():
@@ -51,15 +45,5 @@ def measure(model, tested) -> dict[str, float]:
 
 
 def write(name: str, design: dict, results: dict, began: float) -> None:
-    """Write ``transfer_NAME.json`` with versions, kind of machine, date and cost."""
-    record = {
-        "made by": f"python -m studies.transfer_{name}", "date": date.today().isoformat(),
-        "machine": f"{platform.machine()}, CPU, {torch.get_num_threads()} thread(s) of {os.cpu_count()}",
-        "versions": {"torch": torch.__version__, "transformers": transformers.__version__,
-                     "lmtune": lmtune.__version__, "python": platform.python_version()},
-        "CPU seconds": round(time.process_time() - began), "design": design, "results": results,
-    }
-    FOLDER.mkdir(exist_ok=True)
-    text = json.dumps(record, indent=1)
-    (FOLDER / f"transfer_{name}.json").write_text(text + "\n", encoding="utf-8")
-    print(f"wrote transfer_{name}.json after {record['CPU seconds']} CPU-seconds")
+    """Record ``transfer_NAME.json``."""
+    record.write(f"transfer_{name}", design, results, time.process_time() - began)

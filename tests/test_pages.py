@@ -71,6 +71,14 @@ def test_explorers_are_light(name):
     assert heavy <= 250_000
 
 
+def test_costs_name_the_notebooks_where_machines_or_versions_differ():
+    cost = {"machine": "2 cores", "python": "3.11", "versions": {"torch": "2"}}
+    assert pages.settings({"a": cost, "b": cost}) == ["2 cores, with torch 2, Python 3.11"]
+    other = {**cost, "versions": {"torch": "3"}}
+    assert pages.settings({"a": cost, "b": other}) == ["2 cores, with torch 2, Python 3.11 (a)",
+                                                      "2 cores, with torch 3, Python 3.11 (b)"]
+
+
 def works():
     return tomllib.loads(pages.WORKS.read_text("utf-8"))["work"]
 

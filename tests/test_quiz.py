@@ -52,7 +52,8 @@ def test_a_choice_is_a_fold_that_says_why(tmp_path):
 
 @pytest.mark.parametrize("old, new, says", [
     ("right = true, ", "", "0 right ones"), ('why = "because"', 'right = true, why = "because"', "2 right ones"),
-    (', {text = "three", why = "no"}', "", "has 2 choices"), ('"two"', '"$x$"', "mathematics is not typeset"),
+    (', {text = "three", why = "no"}', "", "has 2 choices"), (', why = "so"', "", "each choice has a why"),
+    ('"Which?"', '"Which?\\n\\nOr what?"', "the question is one paragraph"), ('"two"', '"$x$"', "mathematics is not typeset"),
 ])
 def test_a_quiz_that_cannot_be_answered_is_refused(tmp_path, old, new, says):
     with pytest.raises(ValueError, match=says):
