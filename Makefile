@@ -44,8 +44,8 @@ mutants: setup
 	@$(VENV_PYTHON) -m tests.mutants $(ROWS)
 
 pretrain: setup
-	@$(VENV_PYTHON) -m studies.pretrain pocket-mini
-	@$(VENV_PYTHON) -m studies.pretrain pocket
+	@$(VENV_PYTHON) -m studies.pretraining.pretrain pocket-mini
+	@$(VENV_PYTHON) -m studies.pretraining.pretrain pocket
 
 setup:
 	@$(PYTHON) book/setup_env.py

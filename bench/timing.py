@@ -15,7 +15,7 @@ import transformers
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from contestants import CONTESTANTS, SEED, Work, train_lmtune
-from lmtune.data import order
+from lmtune.data.batches import order
 
 #: After so many steps no loss and no weight may be further than this from ``bare``.
 CHECKED_STEPS, TOLERANCE = 5, 1e-4

@@ -7,7 +7,7 @@ import re
 import sys
 
 from book import notebooks
-from book.source import PLACEHOLDER, ROOT, address
+from book.cells.derive import PLACEHOLDER, ROOT, address
 
 # What Colab's button can open: a repository on github.com.
 FORM = re.compile(r"https://github\.com/[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?/[A-Za-z0-9._-]+")

@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from book import formulas, glossary, serve
+from book import serve
 from book.build import HTML
-from book.page import HEAVIEST, inspect_page, weight
+from book.site import formula_check as formulas
+from book.site import glossary
+from book.site.page import HEAVIEST, inspect_page, weight
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

@@ -6,8 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from book import icons, links
-from book.finish import finish_all
+from book.site import icons, links
+from book.site.finish import finish_all
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"

@@ -12,8 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from book.execute import offline_environment
-from book.source import ROOT, notebook_paths
+from book.cells.derive import ROOT, notebook_paths
+from book.cells.execute import offline_environment
 
 WIDGETS = ("ipywidgets==7.7.1", "ipython_genutils==0.2.0")
 PACKAGE = ("lmtune", "pyproject.toml", "README.md", "LICENSE", "NOTICE")

@@ -13,8 +13,8 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from book.execute import offline_environment
-from book.source import ROOT
+from book.cells.derive import ROOT
+from book.cells.execute import offline_environment
 
 #: What tests need besides lmtune; accelerate is for the comparison with transformers' Trainer.
 TOOLS = ["pytest", "pytest-timeout", "pytest-xdist", "accelerate>=1.1"]
@@ -31,7 +31,7 @@ def floors(root=ROOT):
 
 def tests(root=ROOT):
     """The test modules that need nothing of the book."""
-    return [str(path) for path in sorted((root / "tests").glob("test_*.py"))
+    return [str(path) for path in sorted((root / "tests").rglob("test_*.py"))
             if not OF_THE_BOOK.search(path.read_text("utf-8"))]
 
 

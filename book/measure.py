@@ -17,8 +17,8 @@ from pathlib import Path
 import nbformat
 import torch
 
-from book import execute
-from book.source import ROOT, names, notebook_path
+from book.cells import execute
+from book.cells.derive import ROOT, names, notebook_path
 
 RECORD = ROOT / "reference" / "measured.json"
 LIBRARIES = ("torch", "transformers", "tokenizers", "peft", "optuna", "numpy", "scipy", "scikit-learn", "networkx",

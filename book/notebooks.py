@@ -12,10 +12,10 @@ import sys
 import nbformat
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-from book import execute
-from book.checks import matches_source
-from book.normalise import normalise
-from book.source import ROOT, cell_id, colab_code, address, derive, names, notebook_path, notebook_paths
+from book.cells import execute
+from book.cells.checks import matches_source
+from book.cells.derive import ROOT, address, cell_id, colab_code, derive, names, notebook_path, notebook_paths
+from book.cells.normalise import normalise
 
 
 def write(notebook, path):

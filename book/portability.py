@@ -13,8 +13,8 @@ from pathlib import Path
 
 import nbformat
 
-from book.execute import offline_environment
-from book.source import ROOT, names, notebook_path
+from book.cells.derive import ROOT, names, notebook_path
+from book.cells.execute import offline_environment
 from book.test import command
 
 OTHER_PROCESSOR = {

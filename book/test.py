@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 
-from book.execute import CELL_TIMEOUT, cores, offline_environment
-from book.source import ROOT, notebook_paths
+from book.cells.derive import ROOT, notebook_paths
+from book.cells.execute import CELL_TIMEOUT, cores, offline_environment
 
 WORKERS = 4  # more would each load torch and wait for the same memory
 
@@ -15,7 +15,7 @@ WORKERS = 4  # more would each load torch and wait for the same memory
 def command(targets, workers):
     """The pytest command line for some tests and notebooks."""
     # The plugin makes nbval compare normalised outputs and refuse unrun cells.
-    arguments = [sys.executable, "-m", "pytest", "-q", "-p", "book.strict", "--nbval", "--nbval-current-env",
+    arguments = [sys.executable, "-m", "pytest", "-q", "-p", "book.cells.nbval_plugin", "--nbval", "--nbval-current-env",
                  f"--nbval-cell-timeout={CELL_TIMEOUT}", *targets]
     if workers > 1:
         # By file, because the cells of a notebook share one kernel; in the

@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from lmtune.homework import load_all
-from lmtune.release import solution
+from lmtune.grading.homework import load_all
+from lmtune.grading.release import solution
 
 ROOT = Path(__file__).resolve().parent.parent
 

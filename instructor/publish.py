@@ -2,7 +2,7 @@
 import sys
 from pathlib import Path
 
-from lmtune.homework import publish
+from lmtune.grading.homework import publish
 
 
 def main():

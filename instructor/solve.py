@@ -6,9 +6,9 @@ from pathlib import Path
 
 import nbformat
 
-from book import execute
-from lmtune.homework import load_all
-from lmtune.release import solved
+from book.cells import execute
+from lmtune.grading.homework import load_all
+from lmtune.grading.release import solved
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -3,8 +3,9 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from lmtune import exercises as ex
-from lmtune.homework import table
+from lmtune.chapters import registry
+from lmtune.exercises import exercise as ex
+from lmtune.grading.homework import table
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -12,14 +13,14 @@ ROOT = Path(__file__).resolve().parent.parent
 def practice():
     """The exercises of the chapters: the message of each mistake that their tests plant."""
     lines = ["| exercise | level | minutes | planted mistake gets |", "|---|---|---|---|"]
-    for chapter in ex.chapters():
-        path = ROOT / "tests" / "exercises" / f"{chapter.replace('-', '_')}.py"
+    for chapter in registry.chapters():
+        path = ROOT / "chapters" / chapter.replace("-", "_") / "answers.py"
         if chapter == "homework" or not path.exists():
             continue
-        spec = importlib.util.spec_from_file_location(f"table_{path.stem}", path)
+        spec = importlib.util.spec_from_file_location(f"table_{path.parent.name}", path)
         answers = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(answers)
-        for exercise in ex.exercises(chapter):
+        for exercise in registry.exercises(chapter):
             for i, (wrong, _) in enumerate(answers.MISTAKES[exercise.id]):
                 head = (f"{chapter}/{exercise.id}", exercise.level, exercise.minutes) if i == 0 else ("",) * 3
                 hint = ex.judged(exercise, wrong).hint.replace("|", "\\|")

@@ -12,19 +12,21 @@ import torch
 
 import lmtune
 
-FOLDER = Path(lmtune.__file__).parent / "recorded"
+#: The chapters' rooms in the package; a record stands in ``CHAPTER/recorded/STUDY.json``.
+FOLDER = Path(lmtune.__file__).parent / "chapters"
 
 
 def write(study: str, design: dict, results: dict, cpu_seconds: float, libraries=(), compact: bool = False) -> None:
-    """Write ``STUDY.json``; a loss that is infinite is recorded as "diverged".
+    """Write ``CHAPTER/recorded/STUDY.json``; a loss that is infinite is recorded as "diverged".
 
     Args:
-        study: the module in ``studies`` that made it.
+        study: the chapter and the module in its ``studies`` that made it, such as ``"optimization/norms"``.
         libraries: names of further libraries whose versions matter.
         compact: a run to a line, for records of thousands of runs.
     """
+    chapter, name = study.split("/")
     record = {
-        "made by": f"python -m studies.{study}", "date": date.today().isoformat(),
+        "made by": f"python -m chapters.{chapter}.studies.{name}", "date": date.today().isoformat(),
         "machine": f"{platform.machine()}, CPU, {torch.get_num_threads()} thread(s) of {os.cpu_count()}",
         "versions": {"torch": torch.__version__,
                      **{library: version(library) for library in ("transformers", *libraries)},
@@ -34,6 +36,7 @@ def write(study: str, design: dict, results: dict, cpu_seconds: float, libraries
     text = json.dumps(record, indent=None if compact else 1).replace("Infinity", '"diverged"')
     if compact:
         text = text.replace('"results"', '\n"results"').replace("}, {", "},\n{")
-    FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f"{study}.json").write_text(text + "\n", encoding="utf-8")
+    path = FOLDER / chapter / "recorded" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n", encoding="utf-8")
     print(f"wrote {study}.json after {record['CPU seconds']} CPU-seconds")

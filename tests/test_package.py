@@ -16,7 +16,7 @@ def test_every_public_name_is_there():
 
 def test_import_is_quick():
     """Importing lmtune loads none of the heavy libraries; each comes where it is used."""
-    code = ("import sys, lmtune, lmtune.loop, lmtune.exercises, lmtune.explorer, lmtune.claims\n"
+    code = ("import sys, lmtune, lmtune.training.loop, lmtune.exercises, lmtune.notebook.explorer, lmtune.notebook.claims\n"
             "print([m for m in ('transformers', 'optuna', 'peft', 'matplotlib', 'pandas', 'sklearn')"
             " if m in sys.modules])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

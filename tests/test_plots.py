@@ -202,6 +202,6 @@ def test_outside_ipython_the_text_is_printed(capsys, monkeypatch):
 
 
 def test_importing_does_not_import_matplotlib():
-    code = ("import sys, lmtune.plots, lmtune.claims\n"
+    code = ("import sys, lmtune.plots, lmtune.notebook.claims\n"
             "assert not {'matplotlib', 'IPython', 'scipy.stats'} & set(sys.modules)")
     subprocess.run([sys.executable, "-c", code], check=True)

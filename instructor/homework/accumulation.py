@@ -1,7 +1,7 @@
 """Homework 4: large batches on little memory."""
 import math
 
-from lmtune.homework import Homework, Part
+from lmtune.grading.homework import Homework, Part
 
 
 # Part 1: accumulated

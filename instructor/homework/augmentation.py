@@ -1,7 +1,7 @@
 """Homework 3: augment text and see whether the model does better on text that it has not seen."""
 import math
 
-from lmtune.homework import Homework, Part
+from lmtune.grading.homework import Homework, Part
 
 
 # Part 1: replace_words

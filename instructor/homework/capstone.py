@@ -2,7 +2,7 @@
 import math
 from functools import lru_cache
 
-from lmtune.homework import Homework, Part
+from lmtune.grading.homework import Homework, Part
 
 
 # Part 1: planned_rates

@@ -1,7 +1,7 @@
 """Homework 1: fine-tune a pretrained model on a task of one's own."""
 from collections import Counter
 
-from lmtune.homework import Homework, Part
+from lmtune.grading.homework import Homework, Part
 
 
 # Part 1: build_example

@@ -2,7 +2,7 @@
 import math
 import statistics
 
-from lmtune.homework import Homework, Part
+from lmtune.grading.homework import Homework, Part
 
 
 # Part 1: rates

@@ -1,0 +1,174 @@
+"""Derive a notebook's unexecuted cells from its text source.
+
+`chapters/NAME/chapter.py` (jupytext, percent format) is what people edit, for homework
+`chapters/homework/NAME.py`; a folder is named as a module, with underscores. The
+notebook adds to it the cell that installs lmtune on Colab, and what stands
+elsewhere already: `{{exercise:CHAPTER/ID}}` is the aim, level and minutes of an
+exercise and `{{stub:CHAPTER/ID}}` its stub, both from `lmtune.chapters`;
+`{{solution:CHAPTER/ID}}` is the reference of `chapters/NAME/answers.py`, folded;
+`{{quiz:CHAPTER}}` are the questions of `chapters/NAME/quiz.toml`.
+"""
+import ast
+import hashlib
+import importlib.util
+import inspect
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+import jupytext
+import nbformat
+import yaml
+
+from book.cells import quiz
+from lmtune.chapters.registry import find
+
+ROOT = Path(__file__).resolve().parents[2]
+BRANCH = "main"
+PLACEHOLDER = "https://github.com/OWNER/REPO"
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+# A line of its own; in a code cell it is a comment, so that the source stays Python.
+GENERATED = re.compile(r"^(?:# )?\{\{(solution|stub|exercise):([\w-]+)/([\w-]+)\}\}[ \t]*$", re.MULTILINE)
+QUIZ = re.compile(r"^\{\{quiz:([\w-]+)\}\}[ \t]*$", re.MULTILINE)
+
+COLAB_HEAD = '''\
+# On Colab this cell installs lmtune; elsewhere it does nothing.
+import sys
+
+if "google.colab" in sys.modules:
+'''
+COLAB_INSTALL = '''\
+    import subprocess
+
+    package = "lmtune @ git+{address}@{branch}"
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", package], check=True)'''
+COLAB_UNSET = '''\
+    print("This copy has no address yet; set it with: "
+          "python -m book.address https://github.com/you/yourcopy")'''
+
+
+def address(root=ROOT):
+    """The repository's address, which stands in _config.yml alone."""
+    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    return config["repository"]["url"]
+
+
+def colab_code(url):
+    """The source of the Colab cell for one address."""
+    if url == PLACEHOLDER:
+        return COLAB_HEAD + COLAB_UNSET
+    return COLAB_HEAD + COLAB_INSTALL.format(address=url, branch=BRANCH)
+
+
+def cell_id(index, cell):
+    """An id that is the same each time the same cell stands at the same place."""
+    text = f"{index}:{cell.cell_type}:{cell.source}"
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def references(chapter, root=ROOT):
+    """The dict REFERENCES of a chapter's answers.py: exercise to function."""
+    path = room(chapter, root) / "answers.py"
+    if not path.exists():
+        raise LookupError(f"no reference answers for chapter {chapter!r}: {path.relative_to(root)} is missing")
+    name = f"reference_answers_{path.parent.name}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    # inspect.getsource finds a function's file through its module.
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module.REFERENCES
+
+
+def solution(chapter, exercise, root=ROOT):
+    """The folded solution of one exercise, as Markdown."""
+    answers = references(chapter, root)
+    if exercise not in answers:
+        raise LookupError(f"chapter {chapter!r} has no exercise {exercise!r}; it has: {', '.join(answers)}")
+    function = answers[exercise]
+    code = textwrap.dedent(inspect.getsource(function)).rstrip()
+    shown = function.__name__.removeprefix("reference_")
+    code = re.sub(rf"\b{function.__name__}\b", shown, code)
+    code = "\n\n\n".join(filter(None, [imports_of(function, code), code]))
+    return f"<details>\n<summary>Solution</summary>\n\n```python\n{code}\n```\n\n</details>"
+
+
+def imports_of(function, code):
+    """The imports of a function's module that its code needs, so that it runs wherever it is pasted."""
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    needed = []
+    for node in ast.parse(inspect.getsource(inspect.getmodule(function))).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            node.names = [n for n in node.names if (n.asname or n.name.split(".")[0]) in used]
+            needed += [ast.unparse(node)] if node.names else []
+    return "\n".join(needed)
+
+
+def stub(chapter, exercise, root=ROOT):
+    """The code that a student starts from."""
+    return find(f"{chapter}/{exercise}").stub.rstrip()
+
+
+def heading(chapter, exercise, root=ROOT):
+    """What an exercise is for and how long it takes, as Markdown."""
+    it = find(f"{chapter}/{exercise}")
+    return f"*{it.level.capitalize()}, about {it.minutes} minutes.* {it.aim}"
+
+
+def generated(text, root=ROOT):
+    """`text` with its generated lines filled in."""
+    makers = {"solution": solution, "stub": stub, "exercise": heading}
+    text = QUIZ.sub(lambda found: quiz.markdown(found[1], root), text)
+    return GENERATED.sub(lambda found: makers[found[1]](found[2], found[3], root), text)
+
+
+def tidy(cell):
+    """Keep a cell's text and tags, and nothing else that jupytext adds."""
+    tags = list(cell.metadata.get("tags", []))
+    cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+    return cell
+
+
+def derive(name, root=ROOT):
+    """Return the unexecuted notebook of the chapter `name`."""
+    path = source_path(name, root)
+    if not path.exists():
+        raise LookupError(f"no source {path.relative_to(root)}")
+    read = jupytext.read(path, fmt="py:percent")
+    colab = nbformat.v4.new_code_cell(colab_code(address(root)), metadata={"tags": ["colab", "remove-cell"]})
+    # The title stays first: Jupyter Book takes the page's name from it.
+    cells = [tidy(cell) for cell in read.cells]
+    cells.insert(1 if cells and cells[0].cell_type == "markdown" else 0, colab)
+    for index, cell in enumerate(cells):
+        cell.source = generated(cell.source, root)
+        cell.id = cell_id(index, cell)
+    metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def names(root=ROOT):
+    """The chapters that have a source, and the homework as `homework/NAME`."""
+    chapters = root / "chapters"
+    return (sorted(path.parent.name.replace("_", "-") for path in chapters.glob("*/chapter.py"))
+            + sorted(f"homework/{path.stem}" for path in (chapters / "homework").glob("*.py")))
+
+
+def room(chapter, root=ROOT):
+    """The folder of a chapter: its text, quiz, answers and studies."""
+    return root / "chapters" / chapter.replace("-", "_")
+
+
+def source_path(name, root=ROOT):
+    """The text source of a chapter or of a homework."""
+    return root / "chapters" / f"{name}.py" if "/" in name else room(name, root) / "chapter.py"
+
+
+def notebook_path(name, root=ROOT):
+    return root / "chapters" / f"{name}.ipynb"
+
+
+def notebook_paths(root=ROOT):
+    """Every notebook that there is, also one whose source is missing."""
+    chapters = root / "chapters"
+    return [*sorted(chapters.glob("*.ipynb")), *sorted((chapters / "homework").glob("*.ipynb"))]

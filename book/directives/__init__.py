@@ -1,0 +1,1 @@
+"""What Sphinx is told: the theme's changes and the pages that are collected."""

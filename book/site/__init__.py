@@ -1,0 +1,1 @@
+"""What is done to built pages, and what is asked of them."""

@@ -1,0 +1,1 @@
+"""Where a run computes: number formats, processes, throughput."""

@@ -1,0 +1,1 @@
+"""Homework: what an instructor writes, and how a class is graded."""

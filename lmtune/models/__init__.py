@@ -1,0 +1,1 @@
+"""Loading models, changing them, and writing with them."""

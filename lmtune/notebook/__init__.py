@@ -1,0 +1,1 @@
+"""What the book's cells say and draw."""

@@ -1,0 +1,253 @@
+"""The training loop.  Read :func:`run` from top to bottom: that is the order of events.
+
+A run is a sequence of *updates* of the weights.  Everything that an update needs (its
+examples, its learning rate, its random numbers) is a function of its number and the seed,
+so a run can stop after any update and go on later as if nothing had happened.
+
+The parts, each understandable alone: settings (:mod:`lmtune.training.config`), losses as sums and
+counts (:mod:`lmtune.training.losses`), rates (:mod:`lmtune.optim.schedules`), the optimizer
+(:mod:`lmtune.optim.optimizers`), number formats (:mod:`lmtune.devices.precision`), several processes
+(:mod:`lmtune.devices.distributed`), what a checkpoint holds (:mod:`lmtune.training.state`).
+"""
+from __future__ import annotations
+
+import math
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Callable, Iterator, Sequence
+
+import torch
+from torch import nn
+
+from lmtune.data.batches import collate, count_labels, in_batches, order
+from lmtune.data.examples import Example
+from lmtune.devices.distributed import add_up, rank_and_size, refuse_disagreement, same_start
+from lmtune.devices.precision import autocast, resolve
+from lmtune.models.modes import seed_update, training
+from lmtune.optim.averaging import Average
+from lmtune.optim.optimizers import adamw, made_optimizer, set_rate, step_scaled, step_unless
+from lmtune.optim.schedules import Plateau
+from lmtune.training.checkpoint import Checkpoints
+from lmtune.training.config import Config
+from lmtune.training.early_stopping import EarlyStopping
+from lmtune.training.evaluation import measure
+from lmtune.training.history import Evaluated, History, Step
+from lmtune.training.interrupt import asked_to_stop
+from lmtune.training.log_buffer import Readings
+from lmtune.training.losses import Loss, next_token_loss, sum_and_count, without_additions
+from lmtune.training.preflight import refuse_no_list, refuse_rate, refuse_unusable
+from lmtune.training.progress_bar import Bar
+from lmtune.training.state import State, about_run
+
+
+def fit(
+    model: nn.Module, train: Sequence[Example], config: Config | None = None, *,
+    validation: Sequence[Example] | None = None, loss: Loss = next_token_loss,
+    folder: str | Path | None = None, resume: bool = False, progress: bool = True, **settings,
+) -> History:
+    """Train ``model`` in place and return the :class:`~lmtune.training.history.History` of the run.
+
+    ``train`` and ``validation`` are examples made by :func:`lmtune.windows`,
+    :func:`lmtune.pairs`, :func:`lmtune.labelled` or :func:`lmtune.pack`.  Settings are the
+    fields of :class:`Config`, given as one ``config`` or by name: ``fit(model, train, steps=80)``.
+
+    With a ``folder`` the run writes checkpoints there, and ``resume=True`` goes on from the
+    newest: the weights at the end are bit for bit those of a run that never stopped.  The first
+    Ctrl-C ends the run after the update at hand and saves; the second raises at once.  Torch's
+    random state is afterwards what it was.
+    """
+    config = _as_config(config, settings)
+    history = History()
+    rank, processes = rank_and_size()
+    refuse_no_list(train)
+    # Of several processes each would stop at another update; torchrun ends them all instead.
+    stopping = asked_to_stop() if processes == 1 else nullcontext(lambda: False)
+    with stopping as stop, torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        with Bar(model, config.total_steps(len(train), processes), shown=progress and rank == 0) as bar:
+            for event in run(model, train, config, validation, loss, folder=folder, resume=resume,
+                             history=history, stop=stop):
+                bar.show(event)
+    return history
+
+
+def run(
+    model: nn.Module, train: Sequence[Example], config: Config,
+    validation: Sequence[Example] | None = None, loss: Loss = next_token_loss, *,
+    folder: str | Path | None = None, resume: bool = False, history: History | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Step | Evaluated]:
+    """Train ``model`` in place and yield an event after each update and evaluation.
+
+    Between two events the caller may do anything: print, plot, sample text.  A caller that breaks
+    off gets the weights as they then are; one that wants those of the best evaluation or of the
+    average, and a checkpoint, lets ``stop()`` be true.  (Of several processes in each at once.)  On
+    a GPU the events of ``log_every`` updates come together, because reading each would wait for it.
+    Validation measures the loss without what :mod:`lmtune.training.losses` added for training
+    (smoothing, penalties, a teacher), so that runs can be compared.  ``history``, which must be
+    empty, gets every event, those before a resume as well.
+
+    Raises ``FloatingPointError`` at the first loss or gradient that is not finite; the weights
+    are then those of the last good update.  With ``config.patience`` the weights at the end are
+    those of the best evaluation, with ``config.ema`` those of the average.
+    """
+    refuse_unusable(model, train, config, validation, folder, resume)
+    rank, processes = rank_and_size()
+    device = next(model.parameters()).device
+    precision = resolve(config.precision, device)
+    total = config.total_steps(len(train), processes)
+    log_every = config.log_every or (1 if device.type == "cpu" else 10)
+    same_start(model)
+    state = _state_at_first(model, config, precision, history)
+    optimizer = state.optimizer
+    trained = [p for group in optimizer.param_groups for p in group["params"]]
+    about = {}
+    if folder is not None or processes > 1:
+        about = about_run(model, train, validation, config, loss, precision, processes)
+    saved = None if folder is None else Checkpoints(folder, about, writes=rank == 0)
+    if saved:
+        saved.begin(state, resume)
+    refuse_disagreement(device, **about, state=state.step)
+    clock = time.perf_counter() - (state.history.steps[-1].seconds if state.history.steps else 0.0)
+    readings = Readings(late=log_every > 1)
+
+    with training(model, config):
+        for step, window in updates(train, config, processes, start=state.step):
+            if validation and (step == 0 or _due(config.evaluate_every, step)) and not _looked(state):
+                yield _look(state, validation, loss, config, precision)
+            if state.stopping and state.stopping.enough:
+                if saved:
+                    saved.save(state)
+                break
+            if not model.training:  # whatever the caller did between two events
+                model.train()
+            seed_update(config.seed, step, rank, device)
+            lr = refuse_rate(config.rate(state.made, total) * _slowed(config, state.history), step)
+            set_rate(optimizer, lr / config.lr)
+            for parameter in trained:  # here, so that no gradient from before the run enters it
+                parameter.grad = None
+
+            # The labels of the whole update are counted first, and each loss is divided by that
+            # number: how the update is cut into micro-batches and processes changes nothing.
+            labels = sum(count_labels(e) for examples in window for e in examples)
+            tokens = sum(len(e["input_ids"]) for examples in window for e in examples)
+            summed = counted = 0
+            for examples in window[rank::processes]:
+                batch = collate(examples, device)
+                with autocast(precision, device):
+                    batch_sum, batch_count = sum_and_count(loss, model, batch)
+                state.scaler.scale(batch_sum / max(1, labels)).backward()
+                summed, counted = summed + batch_sum.detach(), counted + batch_count
+            summed, counted = add_up(trained, summed, counted)  # over processes; alone it does nothing
+
+            state.scaler.unscale_(optimizer)  # before clipping: the limit is meant for the true gradient
+            norm = torch.nn.utils.clip_grad_norm_(trained, config.clip or math.inf)
+            broken = readings.judge(labels, summed, norm, counted, may_overflow=precision == "fp16")
+            skipped = False
+            if precision == "fp16":
+                broken = bool(broken)  # the scaler has to wait for the GPU anyway
+                skipped = broken or not step_scaled(state.scaler, optimizer)
+            else:
+                step_unless(broken, optimizer)
+            if not skipped:  # a skipped update moves neither the schedule nor the average
+                state.made += 1
+                if state.average:
+                    state.average.update()
+            state.step = step + 1
+            readings.keep(step + 1, labels, tokens, lr, skipped, time.perf_counter() - clock)
+
+            ending = stop() or state.step == total
+            saving = saved and (ending or _due(config.save_every, state.step))
+            looking = validation and _due(config.evaluate_every, state.step)
+            if ending or saving or looking or broken is True or len(readings) >= log_every:
+                events, fault = readings.drain()
+                state.history.steps.extend(events)
+                if saving and not fault:
+                    saved.save(state)
+                yield from events
+                if fault:
+                    raise fault
+            if ending and state.step < total:
+                break
+        else:  # neither early stopping nor stop() ended the run
+            if validation and not _looked(state):
+                yield _look(state, validation, loss, config, precision)
+    state.history.interrupted = stop()
+    if state.stopping:
+        state.stopping.restore(model)
+    elif state.average:
+        state.average.apply()
+
+
+def updates(
+    train: Sequence[Example], config: Config, processes: int = 1, start: int = 0,
+) -> Iterator[tuple[int, list[Sequence[Example]]]]:
+    """Yield each update's number, from ``start``, and its micro-batches for all processes.
+
+    Each epoch has its own order.  An update never reaches into the next epoch, so
+    the last one of an epoch may be smaller; nothing is dropped or carried over.
+    """
+    per_epoch = config.steps_per_epoch(len(train), processes)
+    total = config.total_steps(len(train), processes)
+    for epoch in range(start // per_epoch, math.ceil(total / per_epoch)):
+        shuffled = [train[i] for i in order(len(train), config.seed, epoch)]
+        micro_batches = list(in_batches(shuffled, config.batch_size))
+        for i, window in enumerate(in_batches(micro_batches, config.accumulate * processes)):
+            if start <= epoch * per_epoch + i < total:
+                yield epoch * per_epoch + i, window
+
+
+def _as_config(config: Config | None, settings: dict) -> Config:
+    if config is not None and settings:
+        raise ValueError(f"config was given together with {', '.join(sorted(settings))}; "
+                         "put every setting into one of them.")
+    if config is not None and not isinstance(config, Config):
+        raise TypeError(f"config is a {type(config).__name__}; give a lmtune.Config, or settings by "
+                        "name (validation data are given as validation=...).")
+    unknown = sorted(set(settings) - set(Config.__dataclass_fields__))
+    if unknown:
+        raise ValueError(f"fit knows no setting {', '.join(unknown)}; it knows: "
+                         f"{', '.join(Config.__dataclass_fields__)}.")
+    return config if config is not None else Config(**settings)
+
+
+def _state_at_first(model: nn.Module, config: Config, precision: str, history: History | None) -> State:
+    device = next(model.parameters()).device.type
+    if history is not None and (history.steps or history.evaluations):
+        raise ValueError(f"The history already holds a run of {len(history.steps)} updates; give an empty one.")
+    return State(
+        model, made_optimizer(config.optimizer or adamw, model, config),
+        torch.amp.GradScaler(device, config.loss_scale, enabled=precision == "fp16"),
+        history if history is not None else History(),
+        Average(model, config.ema) if config.ema is not None else None,
+        EarlyStopping(config.patience, config.min_delta) if config.patience is not None else None)
+
+
+def _due(every: int | None, step: int) -> bool:
+    return every is not None and step > 0 and step % every == 0
+
+
+def _slowed(config: Config, history: History) -> float:
+    """What a plateau schedule has made of the rate; it changes after an evaluation only."""
+    if not isinstance(config.schedule, Plateau):
+        return 1.0
+    return config.schedule.after([e.result.loss for e in history.evaluations])
+
+
+def _looked(state: State) -> bool:
+    """Whether the weights as they are have been evaluated, as after a resume they may have been."""
+    seen = state.history.evaluations
+    return bool(seen) and seen[-1].step == state.step
+
+
+def _look(
+    state: State, validation: Sequence[Example], loss: Loss, config: Config, precision: str,
+) -> Evaluated:
+    """Evaluate the weights that the run would give back, and let early stopping take note."""
+    with state.average.swapped_in() if state.average else nullcontext():
+        result = measure(state.model, validation, config.batch_size, without_additions(loss), precision,
+                         progress=False)
+        if state.stopping:
+            state.stopping.note(state.step, result.loss, state.model)
+    state.history.evaluations.append(Evaluated(state.step, result))
+    return state.history.evaluations[-1]

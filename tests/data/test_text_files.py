@@ -1,0 +1,105 @@
+"""A reader's own text: what is read, how it is held out, and how bad files are refused."""
+import json
+
+import pytest
+
+from lmtune.data.text_files import PASSAGE, Pair, hold_out, read
+
+
+def lines(path, rows):
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)) + "\n"
+                            for row in rows), "utf8")
+    return path
+
+
+def test_a_text_file_is_one_document_whatever_its_name(tmp_path):
+    path = tmp_path / "with blanks and ümlauts.whatever"
+    path.write_bytes("\ufefffirst\r\nsecond".encode())
+    assert read(path) == ["first\nsecond"]
+
+
+def test_a_long_text_is_cut_where_paragraphs_end_and_nothing_is_lost(tmp_path):
+    paragraphs = [f"{i} " + "word " * 400 + "end." for i in range(40)]
+    (tmp_path / "long.txt").write_text("\n\n".join(paragraphs))
+    passages = read(tmp_path / "long.txt")
+    assert len(passages) > 3 and max(map(len, passages)) <= PASSAGE
+    assert "\n\n".join(passages) == "\n\n".join(paragraphs)
+
+
+def test_a_text_without_any_break_is_cut_anyway(tmp_path):
+    (tmp_path / "a.txt").write_text("x" * (2 * PASSAGE + 5))
+    assert [len(p) for p in read(tmp_path / "a.txt")] == [PASSAGE, PASSAGE, 5]
+
+
+def test_json_lines_of_texts_and_of_pairs(tmp_path):
+    texts = lines(tmp_path / "t.jsonl", [{"text": "eins", "id": 1}, "", {"text": "zwei\u2028drei"}, {"text": " "}])
+    assert read(texts) == ["eins", "zwei\u2028drei"]
+    pairs = lines(tmp_path / "p.jsonl", [{"prompt": "", "completion": "b"}])
+    assert read(pairs) == [Pair("", "b")]
+
+
+@pytest.mark.parametrize("row, said", [
+    ('{"text": "cut', "line 2 is not JSON"), ("[1]", "line 2 has list"), ({"txt": "a"}, r"line 2 has \['txt'\]"),
+    ({"text": 3}, "line 2 has"), ({"prompt": "a"}, "each a string"), ({"prompt": "a", "completion": " "}, "empty completion"),
+    ({"prompt": "a", "completion": "b"}, "line 2 holds prompts and completions and the lines before it texts"),
+    ({"text": "a", "completion": "b"}, "give \"text\" alone"),
+])
+def test_a_bad_line_is_named_by_its_number(tmp_path, row, said):
+    with pytest.raises(ValueError, match=said):
+        read(lines(tmp_path / "a.jsonl", [{"text": "good"}, row]))
+
+
+def test_a_folder_is_read_in_order_without_hidden_files(tmp_path):
+    for name, text in {"b.md": "B", "a/z.txt": "Z", ".git/c.txt": "no", "d.png": "no", "e.rst": "E"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert read(tmp_path) == ["Z", "B", "E"]
+
+
+def test_files_of_two_kinds_in_a_folder_are_refused(tmp_path):
+    (tmp_path / "a.txt").write_text("text")
+    lines(tmp_path / "b.jsonl", [{"prompt": "a", "completion": "b"}])
+    with pytest.raises(ValueError, match="b.jsonl holds prompts and completions"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("content, said", [
+    (b"", "holds no text"), (b" \n\t\n", "holds no text"), (b"PK\x03\x04\xff\x00", "not text in UTF-8.*byte 4 is 0xff"),
+    (b"abc\x00def", "zero bytes"), ("über".encode("utf-16"), "not text in UTF-8"),
+])
+def test_what_is_no_text_is_refused(tmp_path, content, said):
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=said):
+        read(tmp_path / "a.txt")
+
+
+def test_what_is_not_there_or_too_much_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no file or folder"):
+        read(tmp_path / "none")
+    (tmp_path / "a.png").write_bytes(b"1")
+    with pytest.raises(ValueError, match="holds 1 files and none that ends in .txt"):
+        read(tmp_path)
+    with (tmp_path / "big.txt").open("wb") as file:
+        file.truncate(200_000_000)
+    with pytest.raises(ValueError, match="200 MB of text and the limit is 100 MB.*about 3.0 GB"):
+        read(tmp_path / "big.txt")
+
+
+def test_held_out_documents_are_chosen_by_content():
+    documents = [f"document {i}" for i in range(50)]
+    train, held_out = hold_out(documents, 0.1)
+    assert len(held_out) == 5 and sorted(train + held_out) == sorted(documents)
+    assert set(hold_out(documents[::-1], 0.1)[1]) == set(held_out)
+    train, held_out = hold_out(documents + documents, 0.1)
+    assert not set(train) & set(held_out)
+    assert hold_out(documents, 0) == (documents, [])
+
+
+def test_of_few_texts_the_ends_are_held_out():
+    text = "\n\n".join("word " * 50 for _ in range(20))
+    train, held_out = hold_out([text, text], 0.1)
+    assert len(train) == len(held_out) == 2 and train[0] + "\n\n" + held_out[0] == text
+    assert 0.05 < len(held_out[0]) / len(text) < 0.2
+    assert hold_out([Pair("a", "b")] * 3, 0.1) == ([Pair("a", "b")] * 3, [])
+    with pytest.raises(ValueError, match="share is 1"):
+        hold_out(["a"], 1)

@@ -1,0 +1,273 @@
+"""A class of hostile, broken and honest submissions is graded, each rightly, and nobody harms another."""
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import hostile
+import pytest
+
+from lmtune.cli.main import main
+from lmtune.grading.grade import grade, sandbox, submissions
+from lmtune.grading.homework import load_all
+from lmtune.grading.release import solved
+
+ROOT = Path(__file__).resolve().parents[2]
+needs_sandbox = pytest.mark.skipif(not hostile.NAMESPACES, reason=hostile.NONE)
+HONEST = [f"honest-{i}" for i in range(5)]
+
+
+def settle(base, text=""):
+    """A folder with an instructor's side; the arguments for `grade`."""
+    (base / "instructor" / "homework").mkdir(parents=True)
+    (base / "instructor" / "homework" / "double.py").write_text(hostile.HOMEWORK)
+    (base / "instructor" / "grading.toml").write_text(
+        text or 'homework = "double"\nseed = "seed-of-the-test"\n'
+        '[limits]\nseconds = 2\nmemory_mb = 400\noutput_mb = 4\ndisk_mb = 32\n')
+    (base / "in").mkdir()
+    return dict(folder=base / "in", roster=base / "roster.csv", out=base / "out", instructor=base / "instructor",
+                settings=base / "instructor" / "grading.toml")
+
+
+def write_roster(path, rows, columns="id,name"):
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([columns.split(","), *rows])
+
+
+def results(out):
+    with open(out / "results.csv", encoding="utf-8", newline="") as file:
+        return {row["id"].removeprefix("'"): row for row in csv.DictReader(file)}
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    if not hostile.NAMESPACES:
+        pytest.skip(hostile.NONE)
+    base = tmp_path_factory.mktemp("class")
+    given = settle(base)
+    ids = hostile.write_class(given["folder"])
+    rows = [[i, f"=Student {i}"] for i in ids]
+    write_roster(given["roster"], [*rows, ["twin", "Castor"], ["twin", "Pollux"], ["absent", ""], ["../up", ""]])
+    (given["folder"] / "twin.ipynb").write_text(hostile.notebook(hostile.HONEST))
+    (given["folder"] / "nobody.ipynb").write_text(hostile.notebook(hostile.HONEST))
+    before = set(os.listdir("/proc"))
+    grade.grade(**given, say=lambda text: None)
+    return given, before
+
+
+def record(given, name):
+    path = given["out"] / "records" / f"{submissions.file_name(name)}.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", hostile.CASES)
+def test_a_hostile_or_broken_submission_is_reported_rightly(graded, name):
+    given, _ = graded
+    _, status, words = hostile.CASES[name]
+    made = record(given, name)
+    if status == hostile.UNREADABLE:
+        assert made["parts"] == {} and words in made["problem"], made
+    else:
+        part = made["parts"]["double"]
+        assert part["status"] == status and made["problem"] == "", made
+        assert words in part["message"] + "; ".join(made["remarks"]), made
+    assert float(results(given["out"])[name.replace("‮", " ")]["double"]) == (10 if status == hostile.PASSED else 0)
+
+
+def test_there_are_enough_of_them():
+    assert len(hostile.CASES) > 60  # the instructor's page says so
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_the_rest_of_the_class_is_unharmed(graded, name):
+    given, _ = graded
+    assert float(results(given["out"])[name]["double"]) == 10
+    assert "double: passed" in (given["out"] / "students" / f"{name}.txt").read_text()
+
+
+def test_problems_of_the_roster_are_told(graded):
+    given, _ = graded
+    text = (given["out"] / "class.txt").read_text(encoding="utf-8")
+    assert text.count("gives the id 'twin' to 2 students") == 2
+    assert "nothing was handed in" in results(given["out"])["absent"]["problem"]
+    assert "no plain name" in results(given["out"])["../up"]["problem"]
+    assert "nobody.ipynb" in text
+
+
+def test_no_process_is_left_behind(graded):
+    _, before = graded
+    left = []
+    for pid in filter(str.isdigit, set(os.listdir("/proc")) - before):
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"inside.py" in command and Path(f"/proc/{pid}/status").read_text().count("(sleeping)"):
+            left.append(command)
+    assert left == []
+
+
+def test_pages_hold_nothing_that_a_student_wrote_unescaped(graded):
+    given, _ = graded
+    for path in given["out"].rglob("*.html"):
+        assert "<script" not in path.read_text(encoding="utf-8"), path
+    first = (given["out"] / "results.csv").read_text(encoding="utf-8").splitlines()[1]
+    assert ",'=Student" in first, "a spreadsheet would run it as a formula"
+
+
+def test_each_mistake_gets_its_own_message_through_the_sandbox(graded, tmp_path):
+    given = settle(tmp_path)
+    wrong = {"square": "[v * v for v in values]", "same": "values", "two": "[v + 2 for v in values]",
+             "odd": "[1, 2, 3]"}
+    for name, value in wrong.items():
+        (given["folder"] / f"{name}.ipynb").write_text(hostile.notebook(f"def double(values):\n    return {value}\n"))
+    write_roster(given["roster"], [[n, ""] for n in wrong])
+    grade.grade(**given, say=lambda text: None)
+    messages = [record(given, n)["parts"]["double"]["message"] for n in wrong]
+    told = ["each value was multiplied with itself", "nothing was doubled", "two was added", "none of the usual"]
+    for message, words in zip(messages, told):
+        assert words in " ".join(message.split())
+
+
+@needs_sandbox
+@pytest.mark.parametrize("name", load_all(ROOT / "instructor"))
+def test_every_homework_passes_its_solution_and_does_not_attempt_its_stub(tmp_path, name):
+    instructor, known = ROOT / "instructor", load_all(ROOT / "instructor")[name]
+    given = dict(folder=tmp_path / "in", roster=tmp_path / "roster.csv", out=tmp_path / "out", instructor=instructor,
+                 settings=tmp_path / "grading.toml")
+    given["folder"].mkdir()
+    given["settings"].write_text((instructor / "grading.toml").read_text().replace("change-me", "of the test"))
+    stub = json.loads((ROOT / "chapters" / "homework" / f"{name}.ipynb").read_text(encoding="utf-8"))
+    (given["folder"] / "stub.ipynb").write_text(json.dumps(stub))
+    (given["folder"] / "solved.ipynb").write_text(json.dumps(solved(stub, known)))
+    write_roster(given["roster"], [["stub", ""], ["solved", ""]])
+    grade.grade(**given, homework=name, say=lambda text: None)
+    assert {p["status"] for p in record(given, "stub")["parts"].values()} == {"not attempted yet"}
+    assert {p["status"] for p in record(given, "solved")["parts"].values()} == {"passed"}
+    row = results(given["out"])["solved"]
+    assert float(row["total"]) == sum(p.points for p in known.parts) == float(row["out of"]) - known.open_points
+
+
+@needs_sandbox
+def test_a_neighbours_numbers_do_not_pass(tmp_path):
+    given = settle(tmp_path)
+    part = grade.load_all(given["instructor"])["double"].parts[0]
+    mine = {json.dumps(c["inputs"][0]): c["expected"] for c in grade.cases(part, "seed-of-the-test", "ada")}
+    copied = hostile.notebook(f"import json\nKNOWN = {mine!r}\ndef double(values):\n"
+                              "    return KNOWN.get(json.dumps(values), [0, 0, 0])\n")
+    for name in ("ada", "bo"):
+        (given["folder"] / f"{name}.ipynb").write_text(copied)
+    write_roster(given["roster"], [["ada", ""], ["bo", ""]])
+    grade.grade(**given, say=lambda text: None)
+    assert [float(results(given["out"])[n]["double"]) for n in ("ada", "bo")] == [10, 0]
+
+
+@needs_sandbox
+def test_a_run_that_was_stopped_goes_on_and_repeats_nothing(tmp_path):
+    given = settle(tmp_path)
+    names = [f"s{i}" for i in range(6)]
+    for name in names:
+        (given["folder"] / f"{name}.ipynb").write_text(hostile.notebook(hostile.HONEST))
+    write_roster(given["roster"], [[n, ""] for n in names])
+    command = [sys.executable, "-m", "lmtune", "grade", str(given["folder"]), "--roster", str(given["roster"]),
+               "--out", str(given["out"]), "--instructor", str(given["instructor"])]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    for _ in range(2):
+        process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    done = sorted(p.stem for p in (given["out"] / "records").glob("*.json"))
+    assert 2 <= len(done) < 6
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    again = [n for n in names if f", {n}: " in said]
+    assert sorted([*again, *done]) == names, "something was lost or repeated"
+    assert all(float(row["double"]) == 10 for row in results(given["out"]).values())
+
+
+@needs_sandbox
+def test_one_is_graded_anew_and_a_new_submission_is_noticed(tmp_path):
+    given = settle(tmp_path)
+    for name in ("ada", "bo"):
+        (given["folder"] / f"{name}.ipynb").write_text(hostile.notebook(hostile.STUB))
+    write_roster(given["roster"], [["ada", ""], ["bo", ""]])
+    said = []
+    grade.grade(**given, say=said.append)
+    grade.grade(**given, only="bo", say=said.append)
+    assert [s.split(",")[1].split(":")[0].strip() for s in said if ": 0 of" in s] == ["ada", "bo", "bo"]
+    (given["folder"] / "ada.ipynb").write_text(hostile.notebook(hostile.HONEST))
+    said.clear()
+    grade.grade(**given, say=said.append)
+    assert len(said) == 2 and "ada: 1 of 1" in said[0]
+    with pytest.raises(ValueError, match="no student 'eve'"):
+        grade.grade(**given, only="eve", say=said.append)
+
+
+@needs_sandbox
+def test_points_lateness_and_the_open_question(tmp_path):
+    given = settle(tmp_path, 'homework = "double"\nseed = "s"\n[points]\ndouble = 8\n'
+                   '[late]\ndeadline = 2026-01-01T00:00:00Z\ngrace_minutes = 10\nper_day = 0.25\nmost = 0.5\n')
+    for name in ("early", "grace", "late", "later"):
+        (given["folder"] / f"{name}.ipynb").write_text(hostile.notebook(hostile.HONEST))
+    write_roster(given["roster"], [["early", "", "2025-12-31T23:00"], ["grace", "", "2026-01-01T00:09Z"],
+                                   ["late", "", "2026-01-01T05:00"], ["later", "", "2026-02-01T05:00"]],
+                 "id,name,submitted")
+    grade.grade(**given, say=lambda text: None)
+    assert [float(r["total"]) for r in results(given["out"]).values()] == [8, 8, 6, 4]
+    opened = given["out"] / "open.csv"
+    opened.write_text(opened.read_text().replace("early,,", "early,1.5,because"))
+    said = []
+    grade.grade(**given, say=said.append)
+    assert len(said) == 1, "new points must need no new run"
+    assert float(results(given["out"])["early"]["total"]) == 9.5
+    assert "1.5 points. because" in (given["out"] / "students" / "early.txt").read_text()
+    opened.write_text("id,points,comment\nearly,7,\n")
+    with pytest.raises(ValueError, match="the rubric gives 0 to 2"):
+        grade.grade(**given, say=said.append)
+
+
+def test_grading_refuses_where_it_cannot_isolate(tmp_path, monkeypatch, capsys):
+    given = settle(tmp_path)
+    (given["folder"] / "ada.ipynb").write_text(hostile.notebook(hostile.HONEST))
+    write_roster(given["roster"], [["ada", ""]])
+    monkeypatch.setattr(sandbox, "missing", lambda: "no namespaces here")
+    arguments = ["grade", str(given["folder"]), "--roster", str(given["roster"]), "--out", str(given["out"]),
+                 "--instructor", str(given["instructor"])]
+    assert main(arguments) == 2
+    assert "no namespaces here" in capsys.readouterr().err and not given["out"].exists()
+    assert main([*arguments, "--unsafe"]) == 0
+    assert float(results(given["out"])["ada"]["double"]) == 10
+
+
+@pytest.mark.parametrize("text, words", [
+    ('homework = "double"\n', "no seed of its own"), ('seed = "change-me"\n', "no seed of its own"),
+    ('seed = "s"\nsede = 1\n', "'sede'"), ('seed = "s"\n[late]\nper_day = 2\n', "from 0 to 1"),
+    ('seed = "s"\n[points]\nx = -1\n', "0 or more"), ('seed = "s"\n[limits]\nhours = 1\n', "hours"),
+    ('seed = "s"\n[limits]\nseconds = 0\n', "from 1 on"), ("seed = \n", "no TOML"),
+])
+def test_a_wrong_grading_file_is_refused(tmp_path, text, words):
+    path = tmp_path / "grading.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=words):
+        grade.policy(path)
+
+
+def test_a_wrong_roster_is_refused(tmp_path):
+    path = tmp_path / "roster.csv"
+    path.write_text("name\nAda\n")
+    with pytest.raises(ValueError, match="needs a column id"):
+        submissions.roster(path)
+    path.write_text("id,submitted\nada,yesterday\n")
+    assert "2026-11-30T23:59" in submissions.roster(path)[0].problem
+    path.write_bytes("id\nJos\xe9\n".encode("latin-1"))
+    with pytest.raises(ValueError, match="UTF-8"):
+        submissions.roster(path)
+
+
+def test_a_name_written_in_two_ways_is_one_name(tmp_path):
+    (tmp_path / "José.ipynb").write_text("{}")
+    student = submissions.Student("José", folder="José")
+    (found,), strangers = submissions.found(tmp_path, [student], "double")
+    assert found.notebook is not None and strangers == []
