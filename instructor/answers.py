@@ -1,4 +1,5 @@
 """Reference answers and planted mistakes of the homework, which are the instructor's."""
+
 from pathlib import Path
 
 from lmtune.grading.homework import load_all

@@ -3,6 +3,7 @@
 A third of the students hand in the solution, a third one of the known mistakes in one part,
 and a third the stub. The run is stopped half-way by a kill and continued.
 """
+
 import argparse
 import json
 import os
@@ -21,8 +22,17 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def notebook(cells):
-    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [
-        {"cell_type": "code", "source": c, "metadata": {}, "outputs": [], "execution_count": None} for c in cells]})
+    return json.dumps(
+        {
+            "nbformat": 4,
+            "nbformat_minor": 5,
+            "metadata": {},
+            "cells": [
+                {"cell_type": "code", "source": c, "metadata": {}, "outputs": [], "execution_count": None}
+                for c in cells
+            ],
+        }
+    )
 
 
 def write_class(base, homework, students, seconds):
@@ -46,8 +56,21 @@ def write_class(base, homework, students, seconds):
 
 def graded(base, stop_after=None):
     """One run of `lmtune grade`; the students whom it graded."""
-    command = [sys.executable, "-m", "lmtune", "grade", str(base / "in"), "--roster", str(base / "roster.csv"), "--out",
-               str(base / "out"), "--instructor", str(ROOT / "instructor"), "--settings", str(base / "grading.toml")]
+    command = [
+        sys.executable,
+        "-m",
+        "lmtune",
+        "grade",
+        str(base / "in"),
+        "--roster",
+        str(base / "roster.csv"),
+        "--out",
+        str(base / "out"),
+        "--instructor",
+        str(ROOT / "instructor"),
+        "--settings",
+        str(base / "grading.toml"),
+    ]
     process, done = subprocess.Popen(command, stdout=subprocess.PIPE, text=True), []
     for line in process.stdout:
         if " of " in line and ": " in line.split("of", 1)[1]:
@@ -60,8 +83,9 @@ def graded(base, stop_after=None):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python -m instructor.measure", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m instructor.measure", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--students", type=int, default=60)
     parser.add_argument("--homework", default="schedule")
     parser.add_argument("--seconds", type=float, default=0.4, help="work of each call of a solution")
@@ -79,11 +103,14 @@ def main(arguments=None):
     seconds = sorted(r["seconds"] for r in records)
     peak = max(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, *(r["peak_mb"] for r in records))
     repeated = set(first[:-1]) & set(second)
-    print(f"measure: {len(records)} of {asked.students} students graded, {lines} lines of results, "
-          f"{os.cpu_count()} cores")
+    print(
+        f"measure: {len(records)} of {asked.students} students graded, {lines} lines of results, {os.cpu_count()} cores"
+    )
     print(f"measure: stopped after {len(first)}, then {len(second)} more; repeated: {sorted(repeated) or 'none'}")
-    print(f"measure: {wall:.0f} s, {wall / asked.students:.2f} s per submission, "
-          f"median {seconds[len(seconds) // 2]:.2f} s, longest {seconds[-1]:.2f} s, peak memory {peak:.0f} MB")
+    print(
+        f"measure: {wall:.0f} s, {wall / asked.students:.2f} s per submission, "
+        f"median {seconds[len(seconds) // 2]:.2f} s, longest {seconds[-1]:.2f} s, peak memory {peak:.0f} MB"
+    )
     return 0 if len(records) == lines == asked.students and not repeated else 1
 
 

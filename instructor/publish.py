@@ -1,4 +1,5 @@
 """Write what students' checks need into the package, after editing a homework: python -m instructor.publish"""
+
 import sys
 from pathlib import Path
 

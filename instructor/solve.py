@@ -1,4 +1,5 @@
 """Write the solved notebooks, and with --run execute them: python -m instructor.solve OUT [--run]"""
+
 import argparse
 import json
 import sys

@@ -1,8 +1,9 @@
 """Print every exercise and graded part, its planted mistakes and their messages: python -m instructor.table"""
-import importlib.util
+
 import sys
 from pathlib import Path
 
+from book.cells.derive import answers
 from lmtune.chapters import registry
 from lmtune.exercises import exercise as ex
 from lmtune.grading.homework import table
@@ -14,14 +15,11 @@ def practice():
     """The exercises of the chapters: the message of each mistake that their tests plant."""
     lines = ["| exercise | level | minutes | planted mistake gets |", "|---|---|---|---|"]
     for chapter in registry.chapters():
-        path = ROOT / "chapters" / chapter.replace("-", "_") / "answers.py"
-        if chapter == "homework" or not path.exists():
+        if chapter == "homework":
             continue
-        spec = importlib.util.spec_from_file_location(f"table_{path.parent.name}", path)
-        answers = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(answers)
+        mistakes = answers(chapter).MISTAKES
         for exercise in registry.exercises(chapter):
-            for i, (wrong, _) in enumerate(answers.MISTAKES[exercise.id]):
+            for i, (wrong, _) in enumerate(mistakes[exercise.id]):
                 head = (f"{chapter}/{exercise.id}", exercise.level, exercise.minutes) if i == 0 else ("",) * 3
                 hint = ex.judged(exercise, wrong).hint.replace("|", "\\|")
                 lines.append("| " + " | ".join(map(str, (*head, hint))) + " |")

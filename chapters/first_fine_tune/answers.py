@@ -1,6 +1,7 @@
 """Reference answers and planted mistakes for the exercises of "first fine-tune"."""
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -91,6 +92,25 @@ def _masks_after_the_first_end(rows, end_id, keep=1):
     return ids, labels
 
 
+def _masks_all_closing_ends(rows, end_id, keep=0):
+    ids = _padded(rows, end_id)
+    labels = ids.clone()
+    for b, row in enumerate(ids.tolist()):
+        while row and row[-1] == end_id:
+            row.pop()
+        labels[b, len(row) + keep:] = -100
+    return ids, labels
+
+
+def _masks_all_but_the_first_closing_end(rows, end_id):
+    return _masks_all_closing_ends(rows, end_id, keep=1)
+
+
+def _shifts_and_masks_nothing(rows, end_id):
+    ids = _padded(rows, end_id)
+    return ids, torch.cat([ids[:, 1:], torch.full((len(rows), 1), -100)], dim=1)
+
+
 def _masks_the_last_column(rows, end_id):
     ids = _padded(rows, end_id)
     labels = ids.clone()
@@ -147,6 +167,15 @@ def _unshifted_mask(logits, labels):
     return -log_p[labels[:, :-1] != -100].mean()
 
 
+def _stops_at_a_gap(logits, labels):
+    labels = labels.clone()
+    for row in labels:
+        for t in range(len(row)):
+            if row[t] == -100:
+                row[t:] = -100
+    return reference_token_loss(logits, labels)
+
+
 def _reshaped(logits, labels):
     b, t, v = logits[:, :-1].shape
     return F.cross_entropy(logits[:, :-1].reshape(b, v, t), labels[:, 1:])
@@ -155,6 +184,21 @@ def _reshaped(logits, labels):
 def _exp_by_hand(logits, labels):
     e = logits[:, :-1].exp()
     return -_labelled(e / e.sum(-1, keepdim=True), labels).log().mean()
+
+
+def _one_by_one(logits, labels):
+    """The reference in NumPy, label by label."""
+    x, y, losses = logits.numpy(), labels.numpy(), []
+    for b, t in zip(*np.where(y[:, 1:] != -100)):
+        losses.append(np.logaddexp.reduce(x[b, t]) - x[b, t, y[b, t + 1]])
+    return np.mean(losses)
+
+
+def _by_a_mask(rows, end_id):
+    """The right labels from the right mask, by lengths."""
+    ids = _padded(rows, end_id)
+    lengths = torch.tensor([len(row) for row in rows])
+    return ids, ids.where(torch.arange(ids.shape[1]) < lengths[:, None], -100)
 
 
 def _forgets_return(logits, labels):
@@ -186,7 +230,7 @@ MISTAKES = {
         (lambda loss, tokens, characters: loss * tokens / math.log(0.5) / characters,
          "cannot be negative"),
         (lambda loss, tokens, characters: math.log2(loss) * tokens / characters,
-         "log2 was taken of the loss"),
+         "before the total was made"),
         (lambda loss, tokens, characters: loss / 0, "stopped with an error"),
     ],
     "token-loss": [
@@ -232,17 +276,10 @@ MISTAKES = {
         (lambda rows, end_id: (_padded(rows, 0), reference_make_labels(rows, end_id)[1]),
          "padded with 0"),
         (lambda rows, end_id: reference_make_labels(rows, end_id)[::-1], "wrong order"),
-        (lambda rows, end_id: tuple(t.tolist() for t in reference_make_labels(rows, end_id)),
-         "torch.tensor(ids)"),
-        (lambda rows, end_id: tuple(map(list, reference_make_labels(rows, end_id))),
-         "torch.stack(ids)"),
-        (_with(torch.Tensor.numpy), "torch.from_numpy(ids)"),
         (_with(torch.Tensor.int), "torch.int32, and must be"),
         (_with(torch.Tensor.float), "torch.float32, and must be"),
-        (_with(str), "of type str"),
-        (lambda rows, end_id: torch.stack(reference_make_labels(rows, end_id)),
-         "one tensor came back where two are expected"),
-        (_grows_the_rows, "after the rows had grown"),
+        (_masks_all_but_the_first_closing_end, "only the first of several ends"),
+        (_masks_all_closing_ends, "all ends that close a row are masked"),
         (_forgets_clone_and_masks_every_end, "And every end was masked"),
         (_masks_after_the_first_end, "masked behind the first end_id"),
         (lambda rows, end_id: _masks_after_the_first_end(rows, end_id, keep=0),
@@ -250,21 +287,22 @@ MISTAKES = {
         (_masks_the_last_column, "only the last column"),
         (_labels_padded_with(-1), "is -1: it must be exactly -100"),
         (_labels_padded_with(0), "is 0: it must be exactly -100"),
-        (lambda rows, end_id: (_padded(rows, -100), _padded(rows, -100)),
-         "-100 stands among the ids"),
+        (lambda rows, end_id: (_masks_every_end(rows, end_id)[1], reference_make_labels(rows, end_id)[1]),
+         "-100 stands among the ids where end_id belongs"),
         (lambda rows, end_id: reference_make_labels([r + [end_id] for r in rows], end_id),
          "grew by one"),
-        (lambda rows, end_id: (torch.tensor(sum(rows, [])),) * 2, "one row of ids"),
-        (lambda rows, end_id: _padded(rows, end_id), "give both back"),
+        (lambda rows, end_id: _padded(rows, end_id), "give back both"),
     ],
 }
-# Other ways to the same mistakes: they get the same hints.
+# Other wrong ways: where the mistake is the same, the hint is too.
 VARIANTS = {
     "bits-per-character": [
-        (lambda loss, tokens, characters: loss * tokens // characters / math.log(2), "drop it"),
+        (lambda loss, tokens, characters: loss * tokens // characters / math.log(2),
+         "dividing the nats with // drops it"),
         (lambda loss, tokens, characters: int(loss * tokens / characters / math.log(2)),
-         "drop it"),
-        (lambda loss, tokens, characters: loss / (characters // tokens) / math.log(2), "drop it"),
+         "// and int() drop it"),
+        (lambda loss, tokens, characters: loss / (characters // tokens) / math.log(2),
+         "stopped with an error"),
         (lambda loss, tokens, characters: 1, "in two steps"),
         (lambda loss, tokens, characters: tokens // 100, "in two steps"),
         (lambda loss, tokens, characters: round(loss * tokens / characters / math.log(2), 2),
@@ -273,7 +311,16 @@ VARIANTS = {
          "close, but not exact"),
         (lambda loss, tokens, characters: math.log2(loss), "log2 was taken of the loss"),
         (lambda loss, tokens, characters: math.log2(loss * tokens / characters),
-         "log2 was taken of the loss"),
+         "log2 was taken of the loss of a character"),
+        (lambda loss, tokens, characters: loss, "the loss as it came"),
+        (lambda loss, tokens, characters: math.exp(loss * tokens / characters), "that of a character"),
+        (lambda loss, tokens, characters: math.exp(loss) * tokens / characters, "cannot share"),
+        (lambda loss, tokens, characters: 2**loss, "no number of bits"),
+        (lambda loss, tokens, characters: loss * tokens / characters / 2, "divided by 2"),
+        (lambda loss, tokens, characters: str(reference_bits_per_character(loss, tokens, characters)),
+         "give back one number"),
+        (lambda loss, tokens, characters: [reference_bits_per_character(loss, tokens, characters)] * 2,
+         "give back one number"),
     ],
     "token-loss": [
         (lambda x, y: _cross_entropy(x[:, :-1], y[:, :-1]), "compared with its own label"),
@@ -291,10 +338,53 @@ VARIANTS = {
         (lambda x, y: -_probabilities(x, y).clamp(min=1e-12).log().mean(),
          "a small number was added"),
         (lambda x, y: -(_probabilities(x, y) + 1e-3).log().mean(), "a small number was added"),
+        (lambda x, y: _sum(x, y) * 0 / 0, "the logits are small here"),
+        (_stops_at_a_gap, "only up to its first -100"),
+        (lambda x, y: reference_token_loss(x[:1], y[:1]), "only the first row"),
+        (lambda x, y: _sum(x, y) / 0, "infinite even where"),
+        (lambda x, y: round(float(reference_token_loss(x, y)), 3), "close, but not exact"),
     ],
     "mask-padding": [
         (_masks_the_last_column_of_short_rows, "only the last column"),
         (lambda rows, end_id: (_masks_every_end(rows, end_id)[1], _padded(rows, end_id)),
          "-100 stands among the ids"),
+        (lambda rows, end_id: (_padded(rows, -100), _padded(rows, -100)), "-100 stands among the ids"),
+        (_grows_the_rows, "after the rows had grown"),
+        (_shifts_and_masks_nothing, "padding is not masked"),
+        (lambda rows, end_id: (torch.tensor(sum(rows, [])),) * 2, "a row for every row of the input"),
+        (_with(str), "give back both"),
+    ],
+}
+# The references in other dresses, which pass too.
+DRESSES = {
+    "bits-per-character": [
+        lambda *case: np.float32(reference_bits_per_character(*case)),
+        lambda *case: np.array(reference_bits_per_character(*case)),
+        lambda *case: torch.tensor(reference_bits_per_character(*case)),
+        lambda *case: torch.tensor([reference_bits_per_character(*case)]),
+        lambda loss, tokens, characters: loss * tokens / np.log(2) / characters,
+        lambda loss, tokens, characters: np.log2(np.exp(loss)) / (characters / tokens),
+        lambda loss, tokens, characters: math.log2(math.exp(loss)) * tokens / characters,
+    ],
+    "token-loss": [
+        lambda x, y: float(reference_token_loss(x, y)),
+        lambda x, y: reference_token_loss(x, y).numpy(),
+        lambda x, y: np.float64(reference_token_loss(x.double(), y)),
+        lambda x, y: reference_token_loss(x.requires_grad_(), y),
+        lambda x, y: _cross_entropy(x[:, :-1], y[:, 1:]),
+        lambda x, y: _cross_entropy(x[:, :-1], y[:, 1:]).reshape(1, 1),
+        lambda x, y: F.cross_entropy(x[:, :-1].transpose(1, 2), y[:, 1:]),
+        lambda x, y: _sum(x, y) / (y[:, 1:] != -100).sum().item(),
+        _one_by_one,
+    ],
+    "mask-padding": [
+        _with(torch.Tensor.numpy),
+        _with(torch.Tensor.tolist),
+        _with(list),                                 # of rows
+        _with(lambda t: [list(row) for row in t]),   # of 0-d tensors
+        lambda rows, end_id: list(reference_make_labels(rows, end_id)),
+        lambda rows, end_id: torch.stack(reference_make_labels(rows, end_id)),
+        lambda rows, end_id: (_padded(rows, end_id), _padded(rows, -100)),
+        _by_a_mask,
     ],
 }

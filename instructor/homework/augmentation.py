@@ -1,10 +1,11 @@
 """Homework 3: augment text and see whether the model does better on text that it has not seen."""
+
 import math
 
 from lmtune.grading.homework import Homework, Part
 
-
 # Part 1: replace_words
+
 
 def reference_replace_words(words, synonyms, p, draws):
     made = []
@@ -36,8 +37,16 @@ def _words(**mistake):
     return lambda *case: truth_words(*case, **mistake)
 
 
-SYNONYMS = {"fast": "quick", "error": "fault", "file": "document", "begin": "start", "large": "big",
-            "show": "display", "wrong": "false", "end": "finish"}
+SYNONYMS = {
+    "fast": "quick",
+    "error": "fault",
+    "file": "document",
+    "begin": "start",
+    "large": "big",
+    "show": "display",
+    "wrong": "false",
+    "end": "finish",
+}
 
 
 def words_inputs(rng):
@@ -51,7 +60,9 @@ def words_inputs(rng):
 
 
 REPLACE_WORDS = Part(
-    id="replace-words", level="core", minutes=12,
+    id="replace-words",
+    level="core",
+    minutes=12,
     aim="Replace words by others that mean the same, at random and so that it can be repeated.",
     stub='''\
 def replace_words(words, synonyms, p, draws):
@@ -64,18 +75,25 @@ def replace_words(words, synonyms, p, draws):
     """
     ...  # your code here
 ''',
-    hints=("Every word has its own draw, also one without a synonym.",
-           "zip(words, draws) gives each word with its draw.",
-           "word[0].isupper() asks, and other.capitalize() answers."),
-    inputs=words_inputs, truth=truth_words, reference=reference_replace_words, mistakes=[
+    hints=(
+        "Every word has its own draw, also one without a synonym.",
+        "zip(words, draws) gives each word with its draw.",
+        "word[0].isupper() asks, and other.capitalize() answers.",
+    ),
+    inputs=words_inputs,
+    truth=truth_words,
+    reference=reference_replace_words,
+    mistakes=[
         (_words(capital=False), "the capital was lost: what replaces a word with a capital begins with one too"),
         (_words(own=True), "the draws were used up only by words that have a synonym: word i belongs to draws[i]"),
         (_words(turned=True), "replaced where the draw is above p: that makes 1 - p the probability"),
         (_words(lower=False), "a word with a capital was not found: look it up in small letters"),
-    ])
+    ],
+)
 
 
 # Part 2: leaks
+
 
 def reference_leaks(train, validation, threshold):
     seen = [set(text.lower().split()) for text in train]
@@ -111,15 +129,17 @@ def leaks_inputs(rng):
         validation = [" ".join(rng.sample(vocabulary, 8)) for _ in range(3)]
         copy = rng.choice(train).split()
         validation.append(" ".join([*(w.upper() for w in copy[:6]), "new", "words"]))  # 6 of 10 shared
-        validation.append(" ".join(rng.choice(train).split()[:4]))                      # 4 of 8, all inside
-        validation.append(" ".join(rng.choice(train).split()[:7]))                      # 7 of 8
+        validation.append(" ".join(rng.choice(train).split()[:4]))  # 4 of 8, all inside
+        validation.append(" ".join(rng.choice(train).split()[:7]))  # 7 of 8
         rng.shuffle(validation)
         drawn.append([train, validation, rng.choice([0.6, 0.875])])
     return drawn
 
 
 LEAKS = Part(
-    id="leaks", level="core", minutes=12,
+    id="leaks",
+    level="core",
+    minutes=12,
     aim="Find validation texts that are nearly the same as a training text.",
     stub='''\
 def leaks(train, validation, threshold):
@@ -131,24 +151,46 @@ def leaks(train, validation, threshold):
     """
     ...  # your code here
 ''',
-    hints=("Text becomes a set of words; sets have & and |.",
-           "Ask for each validation text whether any training text is too like it.",
-           "set(text.lower().split()), and >=."),
-    inputs=leaks_inputs, truth=truth_leaks, reference=reference_leaks, mistakes=[
-        (lambda *case: truth_leaks(*case, case=True), "the same word in capitals counted as another: compare in small letters"),
-        (lambda *case: truth_leaks(*case, strict=True), "a likeness of exactly the threshold was let through: at least means >="),
-        (lambda *case: truth_leaks(*case, inside=True), "divided by the words of one text: divide by the words in either of the two"),
-        (lambda *case: truth_leaks(*case, swapped=True), "these are positions of training texts: give those of the validation texts"),
-        (lambda train, validation, threshold: [i for i, v in enumerate(validation) if v in train],
-         "only texts that are equal letter for letter were found: compare sets of words"),
-    ])
+    hints=(
+        "Text becomes a set of words; sets have & and |.",
+        "Ask for each validation text whether any training text is too like it.",
+        "set(text.lower().split()), and >=.",
+    ),
+    inputs=leaks_inputs,
+    truth=truth_leaks,
+    reference=reference_leaks,
+    mistakes=[
+        (
+            lambda *case: truth_leaks(*case, case=True),
+            "the same word in capitals counted as another: compare in small letters",
+        ),
+        (
+            lambda *case: truth_leaks(*case, strict=True),
+            "a likeness of exactly the threshold was let through: at least means >=",
+        ),
+        (
+            lambda *case: truth_leaks(*case, inside=True),
+            "divided by the words of one text: divide by the words in either of the two",
+        ),
+        (
+            lambda *case: truth_leaks(*case, swapped=True),
+            "these are positions of training texts: give those of the validation texts",
+        ),
+        (
+            lambda train, validation, threshold: [i for i, v in enumerate(validation) if v in train],
+            "only texts that are equal letter for letter were found: compare sets of words",
+        ),
+    ],
+)
 
 
 # Part 3: unseen_gain
 
+
 def reference_unseen_gain(plain, augmented):
-    means = [sum(loss * tokens for loss, tokens in rows) / sum(tokens for _, tokens in rows)
-             for rows in (plain, augmented)]
+    means = [
+        sum(loss * tokens for loss, tokens in rows) / sum(tokens for _, tokens in rows) for rows in (plain, augmented)
+    ]
     return [*means, math.exp(means[1] - means[0])]
 
 
@@ -170,13 +212,19 @@ def gain_inputs(rng):
     for _ in range(4):
         sizes = [rng.randint(20, 300) for _ in range(5)]
         base = [rng.uniform(2, 5) for _ in sizes]
-        drawn.append([[[round(x, 4), n] for x, n in zip(base, sizes)],
-                      [[round(x - rng.uniform(-0.1, 0.4), 4), n] for x, n in zip(base, sizes)]])
+        drawn.append(
+            [
+                [[round(x, 4), n] for x, n in zip(base, sizes)],
+                [[round(x - rng.uniform(-0.1, 0.4), 4), n] for x, n in zip(base, sizes)],
+            ]
+        )
     return drawn
 
 
 UNSEEN_GAIN = Part(
-    id="unseen-gain", level="core", minutes=10,
+    id="unseen-gain",
+    level="core",
+    minutes=10,
     aim="Say by what factor augmentation changed the perplexity on unseen text.",
     stub='''\
 def unseen_gain(plain, augmented):
@@ -189,24 +237,43 @@ def unseen_gain(plain, augmented):
     """
     ...  # your code here
 ''',
-    hints=("A document with more tokens has more to say in the mean.",
-           "Nats are loss times tokens: add them up, and divide once by all tokens.",
-           "exp(b) / exp(a) is exp(b - a)."),
-    inputs=gain_inputs, truth=truth_gain, reference=reference_unseen_gain, mistakes=[
+    hints=(
+        "A document with more tokens has more to say in the mean.",
+        "Nats are loss times tokens: add them up, and divide once by all tokens.",
+        "exp(b) / exp(a) is exp(b - a).",
+    ),
+    inputs=gain_inputs,
+    truth=truth_gain,
+    reference=reference_unseen_gain,
+    mistakes=[
         (_flat, "every document counted the same: weight its loss by its tokens"),
-        (lambda a, b: [*truth_gain(a, b)[:2], truth_gain(a, b)[1] / truth_gain(a, b)[0]],
-         "the ratio is of the losses: take it of the perplexities, exp(loss)"),
-        (lambda a, b: [*truth_gain(a, b)[:2], 1 / truth_gain(a, b)[2]],
-         "the ratio is upside down: augmented divided by plain"),
-        (lambda a, b: [*truth_gain(a, b)[:2], truth_gain(a, b)[1] - truth_gain(a, b)[0]],
-         "the third number is the difference of the losses: its exp is the ratio of the perplexities"),
-    ])
+        (
+            lambda a, b: [*truth_gain(a, b)[:2], truth_gain(a, b)[1] / truth_gain(a, b)[0]],
+            "the ratio is of the losses: take it of the perplexities, exp(loss)",
+        ),
+        (
+            lambda a, b: [*truth_gain(a, b)[:2], 1 / truth_gain(a, b)[2]],
+            "the ratio is upside down: augmented divided by plain",
+        ),
+        (
+            lambda a, b: [*truth_gain(a, b)[:2], truth_gain(a, b)[1] - truth_gain(a, b)[0]],
+            "the third number is the difference of the losses: its exp is the ratio of the perplexities",
+        ),
+    ],
+)
 
 HOMEWORK = Homework(
-    name="augmentation", title="Augmentation, and text that the model has not seen",
+    name="augmentation",
+    title="Augmentation, and text that the model has not seen",
     parts=[REPLACE_WORDS, LEAKS, UNSEEN_GAIN],
     question="Did augmentation help on unseen text in your runs? Say what you measured on which text, why the training "
-             "loss alone could not have answered, and one augmentation that would change what a text means.",
-    rubric=[(2, "answers with the own ratio of perplexities and the text on which it was measured"),
-            (2, "explains that training loss is measured on text that the model was fitted to, and that augmentation raises it"),
-            (2, "gives an example of an augmentation that changes the meaning, and why that harms the label")])
+    "loss alone could not have answered, and one augmentation that would change what a text means.",
+    rubric=[
+        (2, "answers with the own ratio of perplexities and the text on which it was measured"),
+        (
+            2,
+            "explains that training loss is measured on text that the model was fitted to, and that augmentation raises it",
+        ),
+        (2, "gives an example of an augmentation that changes the meaning, and why that harms the label"),
+    ],
+)

@@ -1,11 +1,12 @@
 """The capstone: schedule, early stopping, augmentation and dropout on summarization."""
+
 import math
-from functools import lru_cache
+from functools import cache
 
 from lmtune.grading.homework import Homework, Part
 
-
 # Part 1: planned_rates
+
 
 def reference_planned_rates(total, warmup, peak, floor, stopped):
     made = []
@@ -27,16 +28,27 @@ def truth_planned(total, warmup, peak, floor, stopped, *, planned=None, late=0, 
             return peak * (step + first) / warmup
         angle = math.pi * (step - warmup) / (length - 1 + late - warmup)
         return floor + (peak - floor) * math.cos(angle / 2) ** 2
+
     return [rate(step) for step in range(stopped)]
 
 
 def planned_inputs(rng):
-    return [[total := rng.randint(20, 40), rng.randint(2, 5), rng.choice([1e-3, 2e-3]), rng.choice([1e-5, 1e-4]),
-             rng.randint(8, total - 2) if i else total] for i in range(4)]
+    return [
+        [
+            total := rng.randint(20, 40),
+            rng.randint(2, 5),
+            rng.choice([1e-3, 2e-3]),
+            rng.choice([1e-5, 1e-4]),
+            rng.randint(8, total - 2) if i else total,
+        ]
+        for i in range(4)
+    ]
 
 
 PLANNED_RATES = Part(
-    id="planned-rates", level="core", minutes=12,
+    id="planned-rates",
+    level="core",
+    minutes=12,
     aim="Combine a schedule with early stopping: the plan stays, the run ends sooner.",
     stub='''\
 def planned_rates(total, warmup, peak, floor, stopped):
@@ -48,19 +60,32 @@ def planned_rates(total, warmup, peak, floor, stopped):
     """
     ...  # your code here
 ''',
-    hints=("Does the schedule know that the run will be stopped?",
-           "Write the list for all of `total` and cut it, then see what the cosine runs over.",
-           "The share of the cosine is (step - warmup) / (total - 1 - warmup)."),
-    inputs=planned_inputs, truth=truth_planned, reference=reference_planned_rates, mistakes=[
-        (lambda *c: truth_planned(*c, planned=c[4]), "the cosine was squeezed into the updates that were made: nobody knew before where the run would stop"),
-        (lambda *c: truth_planned(*c, late=1), "the cosine reaches floor one update after the last: it is reached at total - 1"),
+    hints=(
+        "Does the schedule know that the run will be stopped?",
+        "Write the list for all of `total` and cut it, then see what the cosine runs over.",
+        "The share of the cosine is (step - warmup) / (total - 1 - warmup).",
+    ),
+    inputs=planned_inputs,
+    truth=truth_planned,
+    reference=reference_planned_rates,
+    mistakes=[
+        (
+            lambda *c: truth_planned(*c, planned=c[4]),
+            "the cosine was squeezed into the updates that were made: nobody knew before where the run would stop",
+        ),
+        (
+            lambda *c: truth_planned(*c, late=1),
+            "the cosine reaches floor one update after the last: it is reached at total - 1",
+        ),
         (lambda *c: truth_planned(*c, lowest=False), "the cosine leads to 0: it leads to floor"),
         (lambda *c: truth_planned(*c, first=0), "the first rate is 0: the warm-up begins with peak / warmup"),
         (lambda *c: truth_planned(*c[:4], c[0]), "the run made fewer updates: cut the list off"),
-    ])
+    ],
+)
 
 
 # Part 2: stop_on_rouge
+
 
 def reference_stop_on_rouge(scores, patience, min_gain):
     best, kept, waited = scores[0], 0, 0
@@ -99,7 +124,9 @@ def stop_inputs(rng):
 
 
 STOP_ON_ROUGE = Part(
-    id="stop-on-rouge", level="core", minutes=12,
+    id="stop-on-rouge",
+    level="core",
+    minutes=12,
     aim="Stop a run by a score that should rise, and ignore gains that are noise.",
     stub='''\
 def stop_on_rouge(scores, patience, min_gain):
@@ -112,19 +139,26 @@ def stop_on_rouge(scores, patience, min_gain):
     """
     ...  # your code here
 ''',
-    hints=("ROUGE is no loss: which way is better?",
-           "Keep three variables: the best score, where it was, and how many evaluations have passed since.",
-           "A small gain below min_gain changes none of the three but the last."),
-    inputs=stop_inputs, truth=truth_stop, reference=reference_stop_on_rouge, mistakes=[
+    hints=(
+        "ROUGE is no loss: which way is better?",
+        "Keep three variables: the best score, where it was, and how many evaluations have passed since.",
+        "A small gain below min_gain changes none of the three but the last.",
+    ),
+    inputs=stop_inputs,
+    truth=truth_stop,
+    reference=reference_stop_on_rouge,
+    mistakes=[
         (lambda *c: truth_stop(*c, less=True), "less was taken for better: ROUGE should rise"),
         (lambda s, p, g: truth_stop(s, p, 0), "min_gain was ignored: a gain that is not above it is no improvement"),
         (lambda *c: truth_stop(*c, last=True), "the weights of the last evaluation are kept: keep those of the best"),
         (lambda *c: truth_stop(*c, extra=1), "it waits one evaluation too long"),
         (lambda *c: truth_stop(*c)[::-1], "the two numbers stand in the wrong order"),
-    ])
+    ],
+)
 
 
 # Part 3: drop_sentences
+
 
 def reference_drop_sentences(sentences, names, p, draws):
     kept = [s for s, draw in zip(sentences, draws) if draw >= p or any(name in s for name in names)]
@@ -143,17 +177,31 @@ def truth_dropped(sentences, names, p, draws, *, keeps=any, turned=False, empty=
 def dropped_inputs(rng):
     subjects = ["The parser", "A cache", "The loader", "This class", "The graph"]
     verbs = ["reads rows", "keeps values", "sorts names", "opens files", "counts nodes"]
-    drawn = [[["The parser reads rows.", "A cache keeps values."], ["graph"], 0.5,
-              [round(rng.uniform(0, 0.4), 3), round(rng.uniform(0, 0.4), 3)]]]
+    drawn = [
+        [
+            ["The parser reads rows.", "A cache keeps values."],
+            ["graph"],
+            0.5,
+            [round(rng.uniform(0, 0.4), 3), round(rng.uniform(0, 0.4), 3)],
+        ]
+    ]
     for _ in range(5):
         sentences = [f"{s} {v}." for s, v in zip(rng.sample(subjects, 5), rng.sample(verbs, 5))]
-        drawn.append([sentences, rng.sample(["parser", "cache", "loader", "rows", "files", "nodes"], 2),
-                      rng.choice([0.5, 0.6]), [round(rng.random(), 3) for _ in sentences]])
+        drawn.append(
+            [
+                sentences,
+                rng.sample(["parser", "cache", "loader", "rows", "files", "nodes"], 2),
+                rng.choice([0.5, 0.6]),
+                [round(rng.random(), 3) for _ in sentences],
+            ]
+        )
     return drawn
 
 
 DROP_SENTENCES = Part(
-    id="drop-sentences", level="core", minutes=12,
+    id="drop-sentences",
+    level="core",
+    minutes=12,
     aim="Augment a document so that its summary stays true.",
     stub='''\
 def drop_sentences(sentences, names, p, draws):
@@ -165,18 +213,31 @@ def drop_sentences(sentences, names, p, draws):
     """
     ...  # your code here
 ''',
-    hints=("What would the model learn if the summary spoke of something the document no longer says?",
-           "Ask for each sentence whether it stays: the draw says so, or a name does.",
-           "any(name in sentence for name in names)"),
-    inputs=dropped_inputs, truth=truth_dropped, reference=reference_drop_sentences, mistakes=[
+    hints=(
+        "What would the model learn if the summary spoke of something the document no longer says?",
+        "Ask for each sentence whether it stays: the draw says so, or a name does.",
+        "any(name in sentence for name in names)",
+    ),
+    inputs=dropped_inputs,
+    truth=truth_dropped,
+    reference=reference_drop_sentences,
+    mistakes=[
         (lambda *c: truth_dropped(*c, keeps=None), "a sentence that the summary needs was dropped: names protect it"),
-        (lambda *c: truth_dropped(*c, keeps=all), "a sentence was protected only when it holds all the names: one is enough"),
+        (
+            lambda *c: truth_dropped(*c, keeps=all),
+            "a sentence was protected only when it holds all the names: one is enough",
+        ),
         (lambda *c: truth_dropped(*c, turned=True), "dropped where the draw is p or more: drop where it is below p"),
-        (lambda *c: truth_dropped(*c, empty=True), "the document is empty: when all would go, the first sentence stays"),
-    ])
+        (
+            lambda *c: truth_dropped(*c, empty=True),
+            "the document is empty: when all would go, the first sentence stays",
+        ),
+    ],
+)
 
 
 # Part 4: dropout
+
 
 def reference_dropout(values, p, draws, training):
     if not training:
@@ -193,12 +254,21 @@ def truth_dropout(values, p, draws, training, *, scale=None, always=False, later
 
 
 def dropout_inputs(rng):
-    return [[[round(rng.uniform(-2, 2), 2) for _ in range(8)], rng.choice([0.1, 0.2, 0.3]),
-             [round(rng.random() * (0.6 if i else 1), 3) for _ in range(8)], i != 2] for i in range(5)]
+    return [
+        [
+            [round(rng.uniform(-2, 2), 2) for _ in range(8)],
+            rng.choice([0.1, 0.2, 0.3]),
+            [round(rng.random() * (0.6 if i else 1), 3) for _ in range(8)],
+            i != 2,
+        ]
+        for i in range(5)
+    ]
 
 
 DROPOUT = Part(
-    id="dropout", level="warm-up", minutes=8,
+    id="dropout",
+    level="warm-up",
+    minutes=8,
     aim="Write dropout that changes nothing in the mean and nothing at evaluation.",
     stub='''\
 def dropout(values, p, draws, training):
@@ -209,19 +279,35 @@ def dropout(values, p, draws, training):
     """
     ...  # your code here
 ''',
-    hints=("With which probability does a value survive?",
-           "Survivors must make up for those that are gone.",
-           "Divide by 1 - p."),
-    inputs=dropout_inputs, truth=truth_dropout, reference=reference_dropout, mistakes=[
+    hints=(
+        "With which probability does a value survive?",
+        "Survivors must make up for those that are gone.",
+        "Divide by 1 - p.",
+    ),
+    inputs=dropout_inputs,
+    truth=truth_dropout,
+    reference=reference_dropout,
+    mistakes=[
         (lambda *c: truth_dropout(*c, scale=lambda p: 1), "the survivors were not scaled: divide them by 1 - p"),
-        (lambda *c: truth_dropout(*c, scale=lambda p: 1 / p), "scaled by 1 / p: a value survives with probability 1 - p"),
-        (lambda *c: truth_dropout(*c, scale=lambda p: 1 - p), "the survivors were made smaller: divide by 1 - p instead of multiplying"),
+        (
+            lambda *c: truth_dropout(*c, scale=lambda p: 1 / p),
+            "scaled by 1 / p: a value survives with probability 1 - p",
+        ),
+        (
+            lambda *c: truth_dropout(*c, scale=lambda p: 1 - p),
+            "the survivors were made smaller: divide by 1 - p instead of multiplying",
+        ),
         (lambda *c: truth_dropout(*c, always=True), "values were dropped without training: then nothing changes"),
-        (lambda *c: truth_dropout(*c, later=lambda p: 1 - p), "scaled at evaluation: the survivors of the training were scaled already"),
-    ])
+        (
+            lambda *c: truth_dropout(*c, later=lambda p: 1 - p),
+            "scaled at evaluation: the survivors of the training were scaled already",
+        ),
+    ],
+)
 
 
 # Part 5: rouge_l
+
 
 def reference_rouge_l(reference, written):
     a, b = reference.lower().split(), written.lower().split()
@@ -234,11 +320,13 @@ def reference_rouge_l(reference, written):
 
 def _common(a, b):
     """The longest common subsequence, from the front."""
-    @lru_cache(maxsize=None)
+
+    @cache
     def of(i, j):
         if i == len(a) or j == len(b):
             return 0
         return 1 + of(i + 1, j + 1) if a[i] == b[j] else max(of(i + 1, j), of(i, j + 1))
+
     return of(0, 0)
 
 
@@ -247,6 +335,7 @@ def _score(count, shape=lambda p, r: 2 * p * r / (p + r) if p + r else 0.0, fold
         a, b = fold(reference).split(), fold(written).split()
         n = count(a, b)
         return shape(n / len(b), n / len(a))
+
     return score
 
 
@@ -255,8 +344,12 @@ def _unordered(a, b):
 
 
 def _in_a_row(a, b):
-    runs = [n for n in range(1, len(a) + 1) for i in range(len(a) - n + 1)
-            if any(b[j:j + n] == a[i:i + n] for j in range(len(b) - n + 1))]
+    runs = [
+        n
+        for n in range(1, len(a) + 1)
+        for i in range(len(a) - n + 1)
+        if any(b[j : j + n] == a[i : i + n] for j in range(len(b) - n + 1))
+    ]
     return max(runs, default=0)
 
 
@@ -273,7 +366,9 @@ def rouge_inputs(rng):
 
 
 ROUGE_L = Part(
-    id="rouge-l", level="challenge", minutes=20,
+    id="rouge-l",
+    level="challenge",
+    minutes=20,
     aim="Score a summary by the longest sequence of words that it shares with the reference.",
     stub='''\
 def rouge_l(reference, written):
@@ -286,23 +381,36 @@ def rouge_l(reference, written):
     """
     ...  # your code here
 ''',
-    hints=("Solve it for the first i words of one text and the first j of the other.",
-           "If the last words agree, it is one more than without both; if not, the better of leaving one out.",
-           "F1 is also 2n / (number of words of both texts)."),
-    inputs=rouge_inputs, truth=_score(_common), reference=reference_rouge_l, mistakes=[
+    hints=(
+        "Solve it for the first i words of one text and the first j of the other.",
+        "If the last words agree, it is one more than without both; if not, the better of leaving one out.",
+        "F1 is also 2n / (number of words of both texts).",
+    ),
+    inputs=rouge_inputs,
+    truth=_score(_common),
+    reference=reference_rouge_l,
+    mistakes=[
         (_score(_unordered), "the order of the words was ignored: a subsequence keeps it"),
         (_score(_in_a_row), "only words in a row were counted: a subsequence may leave words out"),
         (_score(_common, lambda p, r: r), "that is the recall alone: F1 takes precision in as well"),
         (_score(_common, lambda p, r: p), "that is the precision alone: F1 takes recall in as well"),
-        (_score(_common, lambda p, r: (p + r) / 2), "that is the plain mean of precision and recall: F1 is the harmonic one"),
+        (
+            _score(_common, lambda p, r: (p + r) / 2),
+            "that is the plain mean of precision and recall: F1 is the harmonic one",
+        ),
         (_score(_common, fold=str), "capitals were told apart: compare in small letters"),
-    ])
+    ],
+)
 
 HOMEWORK = Homework(
-    name="capstone", title="Capstone: four tools together, on summarization",
+    name="capstone",
+    title="Capstone: four tools together, on summarization",
     parts=[PLANNED_RATES, STOP_ON_ROUGE, DROP_SENTENCES, DROPOUT, ROUGE_L],
     question="You combined a schedule, early stopping, augmentation and dropout. Which of them changed ROUGE-L on unseen "
-             "documents by more than two runs with different seeds differ, and how would you find out which to leave away?",
-    rubric=[(3, "gives ROUGE-L on unseen documents with and without one of the tools, beside a spread over seeds"),
-            (3, "proposes an ablation: one tool left away at a time, same updates, same seeds, and says what it costs"),
-            (2, "says what ROUGE-L does not see: whether a summary is true")])
+    "documents by more than two runs with different seeds differ, and how would you find out which to leave away?",
+    rubric=[
+        (3, "gives ROUGE-L on unseen documents with and without one of the tools, beside a spread over seeds"),
+        (3, "proposes an ablation: one tool left away at a time, same updates, same seeds, and says what it costs"),
+        (2, "says what ROUGE-L does not see: whether a summary is true"),
+    ],
+)

@@ -1,13 +1,14 @@
 """Homework 1: fine-tune a pretrained model on a task of one's own."""
+
 from collections import Counter
 
 from lmtune.grading.homework import Homework, Part
 
-
 # Part 1: build_example
 
+
 def reference_build_example(prompt, answer, end_id, length):
-    kept = prompt[max(0, len(prompt) + len(answer) + 1 - length):]
+    kept = prompt[max(0, len(prompt) + len(answer) + 1 - length) :]
     ids = kept + answer + [end_id]
     labels = [-100] * len(kept) + answer + [end_id]
     return [ids, labels]
@@ -20,7 +21,7 @@ def truth_example(prompt, answer, end_id, length, *, masked=True, end="both", cu
     if end == "ids only":
         rows[-1] = (end_id, -100)
     surplus = max(0, len(rows) - length)
-    rows = rows[surplus:] if cut == "front" else rows[:len(rows) - surplus]
+    rows = rows[surplus:] if cut == "front" else rows[: len(rows) - surplus]
     labels = [label for _, label in rows]
     return [[i for i, _ in rows], labels[shift:] + [-100] * shift]
 
@@ -40,7 +41,9 @@ def example_inputs(rng):
 
 
 BUILD_EXAMPLE = Part(
-    id="build-example", level="core", minutes=15,
+    id="build-example",
+    level="core",
+    minutes=15,
     aim="Turn a prompt and an answer into token ids and labels that train the answer alone.",
     stub='''\
 def build_example(prompt, answer, end_id, length):
@@ -53,19 +56,32 @@ def build_example(prompt, answer, end_id, length):
     """
     ...  # your code here
 ''',
-    hints=("Which tokens should the model learn to write? Only these have a label that is not -100.",
-           "Decide first how many prompt tokens there is room for, then put three lists together.",
-           "The room for the prompt is length - len(answer) - 1; take that many from its end."),
-    inputs=example_inputs, truth=truth_example, reference=reference_build_example, mistakes=[
+    hints=(
+        "Which tokens should the model learn to write? Only these have a label that is not -100.",
+        "Decide first how many prompt tokens there is room for, then put three lists together.",
+        "The room for the prompt is length - len(answer) - 1; take that many from its end.",
+    ),
+    inputs=example_inputs,
+    truth=truth_example,
+    reference=reference_build_example,
+    mistakes=[
         (_example(masked=False), "the prompt is trained as well: give its tokens the label -100"),
         (_example(end="none"), "end_id is missing behind the answer: without it the model never learns to stop"),
-        (_example(end="ids only"), "end_id stands among the ids, but its label is -100: the end is part of what is learned"),
-        (_example(cut="back"), "the example was cut at its end, where the answer stands: cut the beginning of the prompt"),
+        (
+            _example(end="ids only"),
+            "end_id stands among the ids, but its label is -100: the end is part of what is learned",
+        ),
+        (
+            _example(cut="back"),
+            "the example was cut at its end, where the answer stands: cut the beginning of the prompt",
+        ),
         (_example(shift=1), "the labels are shifted by one already: the loss does this itself"),
-    ])
+    ],
+)
 
 
 # Part 2: hold_out
+
 
 def reference_hold_out(customers, share):
     held = set()
@@ -105,7 +121,9 @@ def held_inputs(rng):
 
 
 HOLD_OUT = Part(
-    id="hold-out", level="core", minutes=15,
+    id="hold-out",
+    level="core",
+    minutes=15,
     aim="Hold data out so that nobody stands on both sides of the split.",
     stub='''\
 def hold_out(customers, share):
@@ -117,24 +135,41 @@ def hold_out(customers, share):
     """
     ...  # your code here
 ''',
-    hints=("What would a model know about a validation ticket if the same customer wrote a training ticket?",
-           "Go through the sorted names, and stop as soon as enough tickets are held out.",
-           "Enough means: tickets of the names so far >= share * len(customers)."),
-    inputs=held_inputs, truth=truth_held, reference=reference_hold_out, mistakes=[
-        (lambda customers, share: list(range(-int(-share * len(customers) // 1))),
-         "tickets were held out one by one, so a customer stands on both sides: hold out whole customers"),
-        (lambda customers, share: list(range(int(share * len(customers)))),
-         "tickets were held out one by one, and rounded down: hold out whole customers"),
-        (lambda *case: truth_held(*case, order="appearance"),
-         "the customers were taken in the order in which they appear: take them in alphabetical order"),
-        (lambda *case: truth_held(*case, stop="before"),
-         "too few tickets: go on until at least the share is reached, not as long as it is not passed"),
-        (lambda *case: truth_held(*case, count="customers"),
-         "the share was counted in customers: count the tickets that they wrote"),
-    ])
+    hints=(
+        "What would a model know about a validation ticket if the same customer wrote a training ticket?",
+        "Go through the sorted names, and stop as soon as enough tickets are held out.",
+        "Enough means: tickets of the names so far >= share * len(customers).",
+    ),
+    inputs=held_inputs,
+    truth=truth_held,
+    reference=reference_hold_out,
+    mistakes=[
+        (
+            lambda customers, share: list(range(-int(-share * len(customers) // 1))),
+            "tickets were held out one by one, so a customer stands on both sides: hold out whole customers",
+        ),
+        (
+            lambda customers, share: list(range(int(share * len(customers)))),
+            "tickets were held out one by one, and rounded down: hold out whole customers",
+        ),
+        (
+            lambda *case: truth_held(*case, order="appearance"),
+            "the customers were taken in the order in which they appear: take them in alphabetical order",
+        ),
+        (
+            lambda *case: truth_held(*case, stop="before"),
+            "too few tickets: go on until at least the share is reached, not as long as it is not passed",
+        ),
+        (
+            lambda *case: truth_held(*case, count="customers"),
+            "the share was counted in customers: count the tickets that they wrote",
+        ),
+    ],
+)
 
 
 # Part 3: macro_f1
+
 
 def reference_macro_f1(labels, predicted):
     scores = []
@@ -188,7 +223,9 @@ def macro_inputs(rng):
 
 
 MACRO_F1 = Part(
-    id="macro-f1", level="core", minutes=12,
+    id="macro-f1",
+    level="core",
+    minutes=12,
     aim="Score a classifier so that rare classes count as much as frequent ones.",
     stub='''\
 def macro_f1(labels, predicted):
@@ -200,22 +237,34 @@ def macro_f1(labels, predicted):
     """
     ...  # your code here
 ''',
-    hints=("Work out F1 of one class alone first, then loop over the classes.",
-           "The classes are those in labels together with those in predicted.",
-           "set(labels) | set(predicted), and list.count for t and p."),
-    inputs=macro_inputs, truth=truth_macro, reference=reference_macro_f1, mistakes=[
-        (lambda a, b: sum(x == y for x, y in zip(a, b)) / len(a),
-         "that is the accuracy, in which a frequent class counts more: take F1 of each class and then the mean"),
+    hints=(
+        "Work out F1 of one class alone first, then loop over the classes.",
+        "The classes are those in labels together with those in predicted.",
+        "set(labels) | set(predicted), and list.count for t and p.",
+    ),
+    inputs=macro_inputs,
+    truth=truth_macro,
+    reference=reference_macro_f1,
+    mistakes=[
+        (
+            lambda a, b: sum(x == y for x, y in zip(a, b)) / len(a),
+            "that is the accuracy, in which a frequent class counts more: take F1 of each class and then the mean",
+        ),
         (_weighted, "the classes were weighted by how frequent they are: in macro-F1 each counts the same"),
         (_known_classes, "a class that was predicted but never is the label was left out: it counts with an F1 of 0"),
         (_of_means, "F1 was taken of the mean precision and the mean recall: take F1 of each class, then the mean"),
-    ])
+    ],
+)
 
 HOMEWORK = Homework(
-    name="fine-tune", title="Fine-tune a pretrained model on a task of your own",
+    name="fine-tune",
+    title="Fine-tune a pretrained model on a task of your own",
     parts=[BUILD_EXAMPLE, HOLD_OUT, MACRO_F1],
     question="Your model was fine-tuned on the tickets of one shop. Name one figure that you measured, the baseline "
-             "beside which it must be read, and one thing that this experiment cannot tell about another shop.",
-    rubric=[(2, "names a figure from the own run, with its unit, and on which tickets it was measured"),
-            (2, "reads it beside a baseline: the most frequent class, or the model before training"),
-            (2, "says what was not varied (one shop, one seed, generated tickets) and what follows from it")])
+    "beside which it must be read, and one thing that this experiment cannot tell about another shop.",
+    rubric=[
+        (2, "names a figure from the own run, with its unit, and on which tickets it was measured"),
+        (2, "reads it beside a baseline: the most frequent class, or the model before training"),
+        (2, "says what was not varied (one shop, one seed, generated tickets) and what follows from it"),
+    ],
+)

@@ -1,11 +1,12 @@
 """Homework 2: implement a learning-rate schedule and evaluate what it does."""
+
 import math
 import statistics
 
 from lmtune.grading.homework import Homework, Part
 
-
 # Part 1: rates
+
 
 def reference_rates(total, warmup, decay, peak, floor):
     made = []
@@ -33,12 +34,22 @@ def _rates(**mistake):
 
 
 def rates_inputs(rng):
-    return [[rng.randint(18, 30), rng.randint(3, 6), rng.randint(4, 9), rng.choice([1e-3, 3e-3, 5e-4]),
-             rng.choice([1e-5, 2e-5, 5e-5])] for _ in range(5)]
+    return [
+        [
+            rng.randint(18, 30),
+            rng.randint(3, 6),
+            rng.randint(4, 9),
+            rng.choice([1e-3, 3e-3, 5e-4]),
+            rng.choice([1e-5, 2e-5, 5e-5]),
+        ]
+        for _ in range(5)
+    ]
 
 
 RATES = Part(
-    id="rates", level="core", minutes=15,
+    id="rates",
+    level="core",
+    minutes=15,
     aim="Write a schedule with warm-up, a long plateau and a short decay.",
     stub='''\
 def rates(total, warmup, decay, peak, floor):
@@ -52,19 +63,26 @@ def rates(total, warmup, decay, peak, floor):
     """
     ...  # your code here
 ''',
-    hints=("Write the three pieces apart and join them.",
-           "How many updates of the decay are done, counting the present one? For the first of them it is one.",
-           "s = k / decay for k from 1 to decay."),
-    inputs=rates_inputs, truth=truth_rates, reference=reference_rates, mistakes=[
+    hints=(
+        "Write the three pieces apart and join them.",
+        "How many updates of the decay are done, counting the present one? For the first of them it is one.",
+        "s = k / decay for k from 1 to decay.",
+    ),
+    inputs=rates_inputs,
+    truth=truth_rates,
+    reference=reference_rates,
+    mistakes=[
         (_rates(first=0), "the first rate is 0, so the first update changes nothing: begin with peak / warmup"),
         (_rates(last=0), "the decay ends above floor: count the present update, so that s is 1 at the last one"),
         (_rates(root=1), "the decay is a straight line: take the square root of the share that is done"),
         (_rates(lowest=False), "the decay ends at 0: it must end at floor"),
         (_rates(warm=False), "there is no warm-up: the first rates must rise to peak"),
-    ])
+    ],
+)
 
 
 # Part 2: updates
+
 
 def reference_updates(examples, batch_size, accumulate, epochs):
     micro_batches = math.ceil(examples / batch_size)
@@ -85,12 +103,15 @@ def truth_updates(examples, batch_size, accumulate, epochs):
 
 
 def updates_inputs(rng):
-    return [[rng.randint(90, 140), rng.choice([4, 7, 8]), rng.choice([2, 3, 4]), rng.randint(2, 5)]
-            for _ in range(5)] + [[10, 4, 2, 3]]
+    return [
+        [rng.randint(90, 140), rng.choice([4, 7, 8]), rng.choice([2, 3, 4]), rng.randint(2, 5)] for _ in range(5)
+    ] + [[10, 4, 2, 3]]
 
 
 UPDATES = Part(
-    id="updates", level="warm-up", minutes=8,
+    id="updates",
+    level="warm-up",
+    minutes=8,
     aim="Know how many updates a run makes, before a schedule is stretched over them.",
     stub='''\
 def updates(examples, batch_size, accumulate, epochs):
@@ -102,19 +123,38 @@ def updates(examples, batch_size, accumulate, epochs):
     """
     ...  # your code here
 ''',
-    hints=("Count the micro-batches of one epoch first; a smaller last one counts too.",
-           "Then the updates of one epoch, where a smaller last group counts too.",
-           "math.ceil, twice, and times epochs."),
-    inputs=updates_inputs, truth=truth_updates, reference=reference_updates, mistakes=[
-        (lambda n, b, a, e: e * math.ceil(n / b), "every micro-batch was taken for an update: one comes after `accumulate` of them"),
-        (lambda n, b, a, e: e * (math.ceil(n / b) // a), "the micro-batches left at the end of an epoch make an update too"),
-        (lambda n, b, a, e: e * (n // b // a), "what does not fill a micro-batch or a group was dropped: it makes an update too"),
-        (lambda n, b, a, e: math.ceil(e * math.ceil(n / b) / a), "micro-batches were carried over into the next epoch: each epoch ends with an update"),
+    hints=(
+        "Count the micro-batches of one epoch first; a smaller last one counts too.",
+        "Then the updates of one epoch, where a smaller last group counts too.",
+        "math.ceil, twice, and times epochs.",
+    ),
+    inputs=updates_inputs,
+    truth=truth_updates,
+    reference=reference_updates,
+    mistakes=[
+        (
+            lambda n, b, a, e: e * math.ceil(n / b),
+            "every micro-batch was taken for an update: one comes after `accumulate` of them",
+        ),
+        (
+            lambda n, b, a, e: e * (math.ceil(n / b) // a),
+            "the micro-batches left at the end of an epoch make an update too",
+        ),
+        (
+            lambda n, b, a, e: e * (n // b // a),
+            "what does not fill a micro-batch or a group was dropped: it makes an update too",
+        ),
+        (
+            lambda n, b, a, e: math.ceil(e * math.ceil(n / b) / a),
+            "micro-batches were carried over into the next epoch: each epoch ends with an update",
+        ),
         (lambda n, b, a, e: math.ceil(n / b / a), "that is one epoch: multiply by the number of epochs"),
-    ])
+    ],
+)
 
 
 # Part 3: paired_difference
+
 
 def reference_paired_difference(a, b, t):
     differences = [x - y for x, y in zip(a, b)]
@@ -130,20 +170,30 @@ def truth_paired(a, b, t):
 
 def _unpaired(a, b, t):
     n = len(a)
-    return [statistics.fmean(a) - statistics.fmean(b), t * ((statistics.variance(a) + statistics.variance(b)) / n) ** 0.5]
+    return [
+        statistics.fmean(a) - statistics.fmean(b),
+        t * ((statistics.variance(a) + statistics.variance(b)) / n) ** 0.5,
+    ]
 
 
 def paired_inputs(rng):
     drawn = []
     for _ in range(4):
         base = [3 + rng.gauss(0, 0.3) for _ in range(rng.randint(4, 7))]
-        drawn.append([[round(x + rng.gauss(0.1, 0.05), 4) for x in base], [round(x, 4) for x in base],
-                      round(rng.uniform(2.2, 3.2), 3)])
+        drawn.append(
+            [
+                [round(x + rng.gauss(0.1, 0.05), 4) for x in base],
+                [round(x, 4) for x in base],
+                round(rng.uniform(2.2, 3.2), 3),
+            ]
+        )
     return drawn
 
 
 PAIRED = Part(
-    id="paired-difference", level="challenge", minutes=15,
+    id="paired-difference",
+    level="challenge",
+    minutes=15,
     aim="Say by how much two schedules differ, and how sure that is.",
     stub='''\
 def paired_difference(a, b, t):
@@ -155,23 +205,38 @@ def paired_difference(a, b, t):
     """
     ...  # your code here
 ''',
-    hints=("What do two runs with the same seed have in common, and where does it cancel?",
-           "Make the list of differences first, and forget a and b then.",
-           "statistics.stdev divides by n - 1; divide once more by sqrt(n)."),
-    inputs=paired_inputs, truth=truth_paired, reference=reference_paired_difference, mistakes=[
+    hints=(
+        "What do two runs with the same seed have in common, and where does it cancel?",
+        "Make the list of differences first, and forget a and b then.",
+        "statistics.stdev divides by n - 1; divide once more by sqrt(n).",
+    ),
+    inputs=paired_inputs,
+    truth=truth_paired,
+    reference=reference_paired_difference,
+    mistakes=[
         (_unpaired, "the spreads of a and b were added up: seeds are shared, so take the spread of the differences"),
-        (lambda a, b, t: [truth_paired(a, b, t)[0], truth_paired(a, b, t)[1] * ((len(a) - 1) / len(a)) ** 0.5],
-         "the standard deviation was divided by n: with few seeds divide by n - 1"),
-        (lambda a, b, t: [truth_paired(a, b, t)[0], truth_paired(a, b, t)[1] * len(a) ** 0.5],
-         "that is the spread of one difference: the mean of n is surer by sqrt(n)"),
+        (
+            lambda a, b, t: [truth_paired(a, b, t)[0], truth_paired(a, b, t)[1] * ((len(a) - 1) / len(a)) ** 0.5],
+            "the standard deviation was divided by n: with few seeds divide by n - 1",
+        ),
+        (
+            lambda a, b, t: [truth_paired(a, b, t)[0], truth_paired(a, b, t)[1] * len(a) ** 0.5],
+            "that is the spread of one difference: the mean of n is surer by sqrt(n)",
+        ),
         (lambda a, b, t: [-truth_paired(a, b, t)[0], truth_paired(a, b, t)[1]], "the sign is turned round: take a - b"),
         (lambda a, b, t: [truth_paired(a, b, t)[0], truth_paired(a, b, t)[1] / t], "the factor t is missing"),
-    ])
+    ],
+)
 
 HOMEWORK = Homework(
-    name="schedule", title="A learning-rate schedule, and what it does", parts=[RATES, UPDATES, PAIRED],
+    name="schedule",
+    title="A learning-rate schedule, and what it does",
+    parts=[RATES, UPDATES, PAIRED],
     question="Compare your schedule with a constant rate from the runs that you made. Is the difference larger than its "
-             "half-width? Say what you would conclude if it were not, and which comparison would be unfair.",
-    rubric=[(2, "gives the difference and its half-width from the own runs, and on which text"),
-            (2, "concludes rightly: not larger than the half-width means not shown, not that they are equal"),
-            (2, "names an unfair comparison: other peak rates searched, other numbers of updates, or chosen seeds")])
+    "half-width? Say what you would conclude if it were not, and which comparison would be unfair.",
+    rubric=[
+        (2, "gives the difference and its half-width from the own runs, and on which text"),
+        (2, "concludes rightly: not larger than the half-width means not shown, not that they are equal"),
+        (2, "names an unfair comparison: other peak rates searched, other numbers of updates, or chosen seeds"),
+    ],
+)

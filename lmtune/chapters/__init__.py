@@ -1,4 +1,5 @@
 """The chapters' rooms in the package: exercises and recorded results, and what finds them."""
+
 from __future__ import annotations
 
 import json
@@ -12,7 +13,11 @@ def recorded(name: str) -> dict:
 
     It stands in ``lmtune/chapters/CHAPTER/recorded/STUDY.json``.
     """
-    known = {f"{room.name}/{path.name[:-5]}": path for room in files(__name__).iterdir()
-             if (room / "recorded").is_dir() for path in (room / "recorded").iterdir()}
+    known = {
+        f"{room.name}/{path.name[:-5]}": path
+        for room in files(__name__).iterdir()
+        if (room / "recorded").is_dir()
+        for path in (room / "recorded").iterdir()
+    }
     refuse(name not in known, "name", name, f"one of {', '.join(sorted(known))}")
     return json.loads(known[name].read_text(encoding="utf-8"))

@@ -1,4 +1,5 @@
 """Hints that open one at a time, and a card that says how far one has come: plain text throughout."""
+
 from __future__ import annotations
 
 import textwrap
@@ -53,8 +54,11 @@ def _names(part: str) -> list[str]:
     from lmtune.chapters.homework import HOMEWORK
 
     known = {f"homework/{name}": [f"homework/{e.id}" for e in parts] for name, parts in HOMEWORK.items()}
-    known |= {chapter: [f"{chapter}/{e.id}" for e in registry.exercises(chapter)] for chapter in registry.chapters()
-              if chapter != "homework"}
+    known |= {
+        chapter: [f"{chapter}/{e.id}" for e in registry.exercises(chapter)]
+        for chapter in registry.chapters()
+        if chapter != "homework"
+    }
     if part not in known:
         raise ValueError(f"There is no part {part!r}; there are: {', '.join(known)}.")
     return known[part]

@@ -1,4 +1,5 @@
 """The exercises of all chapters by name, and :func:`check`, which a reader calls."""
+
 from __future__ import annotations
 
 import difflib
@@ -40,7 +41,7 @@ def find(exercise: str) -> Exercise:
     raise ValueError(f"there is no exercise {exercise!r}{meant} There are: {', '.join(known)}")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def catalogue() -> dict[str, Exercise]:
     """Every exercise of every chapter by its full name, ``"chapter/exercise"``."""
     return {f"{chapter}/{e.id}": e for chapter in chapters() for e in exercises(chapter)}

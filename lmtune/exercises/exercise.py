@@ -1,43 +1,31 @@
-"""Exercises: practice with feedback, not a grade.
+"""Exercises, declared: what goes in, what is right, which mistakes are known, and what is said.
 
-``check("chapter/exercise", answer)`` runs in the student's own process and says
-one of three things: not attempted yet, passed, or not yet, and then what the
-answer produced, what was expected, and a hint for that very mistake.
-
-Each chapter has a module here whose ``EXERCISES`` is a list of
-:class:`Exercise`.  A judge compares an answer with a truth that does not come
-from the student's code: torch, a closed form, or a recomputation.
+One form serves practice in the chapters and graded homework.  An exercise draws cases; the truth
+says what is right for each, written independently of any solution; a known mistake is a wrong
+function with the hint that it deserves.  An answer is judged by what it does on all cases.
 """
+
 from __future__ import annotations
 
 import ast
-import copy
-import dis
-import linecache
+import random
 import textwrap
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Sequence
+from typing import Any
+
+from lmtune.exercises.cases import Case, Feedback, draw, feedback
+from lmtune.exercises.running import Empty, Failed, observed
 
 LEVELS = ("warm-up", "core", "challenge")
 NOT_ATTEMPTED, PASSED, NOT_YET = "not attempted yet", "passed", "not yet"
 #: Short enough for a screen reader's line and a phone.
 WIDTH = 76
+#: A known mistake: a wrong function, or what one looks like to ``observe``, and its hint.
+Mistake = tuple[Callable, str]
 
 
-@dataclass(frozen=True)
-class Feedback:
-    """Why an answer does not pass: what it produced, what was expected, and a hint.
-
-    ``given`` says for which input, where that helps.
-    """
-
-    produced: str
-    expected: str
-    hint: str
-    given: str = ""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exercise:
     """One exercise.
 
@@ -47,10 +35,17 @@ class Exercise:
         level: ``"warm-up"``, ``"core"`` or ``"challenge"``.
         minutes: how long it takes, 5 to 20.
         stub: the source that the student starts from, one function.
-        judge: ``judge(answer)`` returns ``None`` when the answer passes and a
-            :class:`Feedback` when it does not; it calls the answer through
-            :func:`call`.
+        inputs: ``inputs(rng)`` gives a list of cases, each a list of arguments.
+        truth: ``truth(*arguments)`` is what ``observe`` must see for a case.
+        mistakes: pairs of a wrong function (as ``truth``, or raising where the mistake does not
+            show) and the hint for it; :data:`~lmtune.exercises.plain.ANY` stands in its value where
+            the mistake says nothing.
+        gives: what the function gives back, in words, for an answer of another form.
         hints: hints that :func:`lmtune.hint` opens one at a time, the vaguest first.
+        otherwise: the hint where no known mistake explains the answer.
+        observe: ``observe(answer, *arguments)`` gives what is compared, by default what the answer
+            returns; a :class:`Feedback` ends the judgement, for an answer of the wrong kind.
+        tolerance: how far numbers may be apart, relative to the larger one.
     """
 
     id: str
@@ -58,85 +53,96 @@ class Exercise:
     level: str
     minutes: int
     stub: str
-    judge: Callable[[Any], Feedback | None]
+    inputs: Callable[[random.Random], list]
+    truth: Callable
+    mistakes: Sequence[Mistake]
+    gives: str = "what the first lines of the function promise"
     hints: Sequence[str] = ()
+    otherwise: str = "none of the usual mistakes: open a hint with lmtune.hint, and try the example by hand"
+    observe: Callable | None = None
+    tolerance: float = 1e-4
 
     def __post_init__(self) -> None:
         if self.level not in LEVELS:
-            raise ValueError(f"the level of {self.id} is {self.level!r}; it must be one of "
-                             f"{', '.join(LEVELS)}")
+            raise ValueError(f"the level of {self.id} is {self.level!r}; it must be one of {', '.join(LEVELS)}")
         if not 5 <= self.minutes <= 20:
-            raise ValueError(f"{self.id} takes {self.minutes} minutes; an exercise takes 5 to "
-                             "20: split it, or join it with another")
+            raise ValueError(
+                f"{self.id} takes {self.minutes} minutes; an exercise takes 5 to 20: split it, or join it with another"
+            )
 
     @property
     def function(self) -> str:
         """The name of the function that the stub begins."""
-        return next(n.name for n in ast.parse(self.stub).body if isinstance(n, ast.FunctionDef))
+        return self._definition.name
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of its parameters."""
+        return [a.arg for a in self._definition.args.args]
+
+    @property
+    def form(self) -> str:
+        """How the function is called, in words."""
+        return f"{self.function}({', '.join(self.parameters)})"
+
+    @property
+    def _definition(self) -> ast.FunctionDef:
+        return next(n for n in ast.parse(self.stub).body if isinstance(n, ast.FunctionDef))
+
+    def cases(self) -> list[Case]:
+        """The cases of practice: the same each time."""
+        return draw(self, random.Random(self.id))
 
 
 @dataclass(frozen=True)
 class Result:
-    """What :func:`assess` found: ``status``, the whole ``message``, and its ``hint`` alone."""
+    """What :func:`judged` found: ``status``, the whole ``message``, and its ``hint`` alone."""
 
     status: str
     message: str
     hint: str = ""
 
 
-class _Stop(Exception):
-    """Ends a judge early; without feedback the exercise was not attempted."""
-
-    def __init__(self, feedback: Feedback | None = None) -> None:
-        self.feedback = feedback
-
-
 def judged(exercise: Exercise, answer: Any) -> Result:
-    """Let ``exercise`` judge ``answer``; an error in the answer is feedback, not an error."""
+    """What an answer does on the cases of ``exercise``; an error in the answer is feedback, not an error.
+
+    ``answer`` is the student's function.  ``KeyboardInterrupt`` passes through.
+    """
     if answer is None or answer is Ellipsis:
         return Result(NOT_ATTEMPTED, NOT_ATTEMPTED)
-    try:
-        feedback = exercise.judge(answer)
-    except _Stop as stop:
-        if stop.feedback is None:
-            return Result(NOT_ATTEMPTED, NOT_ATTEMPTED)
-        feedback = stop.feedback
-    if feedback is None:
-        return Result(PASSED, PASSED)
-    return Result(NOT_YET, message(feedback), feedback.hint)
-
-
-def call(answer: Any, *inputs: Any, form: str) -> Any:
-    """Call the student's function on copies of ``inputs``, for a judge.
-
-    ``form`` is how the function is called, in words, such as
-    ``"token_loss(logits, ids)"``.  What the function changes in its inputs
-    stays there.  A stub ends the judge with "not attempted yet"; an exception,
-    an answer that is no function, or one that returns nothing ends it with
-    "not yet".  ``KeyboardInterrupt`` passes through.
-    """
     if not callable(answer):
-        raise _Stop(Feedback(f"not a function but {shown(answer)}", f"a function called as {form}",
-                             "give check the function itself, without brackets behind its name"))
-    try:
-        value = answer(*copy.deepcopy(inputs))
-    except (Exception, SystemExit) as error:
-        if isinstance(error, NotImplementedError) and _says_so(answer, error):
-            raise _Stop from None
-        raise _Stop(_crash(answer, error, form)) from None
-    if value is None or value is Ellipsis:
-        if not _begun(answer):
-            raise _Stop
-        raise _Stop(Feedback(str(value), f"a value from {form}",
-                             "your function ends without giving its result back: does every "
-                             "way through it end in a return with the value?"))
-    return value
+        return _not_yet(
+            Feedback(
+                f"not a function but {shown(answer)}",
+                f"a function called as {exercise.form}",
+                "give check the function itself, without brackets behind its name",
+            )
+        )
+    drawn, values = exercise.cases(), []
+    for case in drawn:
+        outcome = observed(answer, case["inputs"], exercise.form, exercise.observe)
+        if isinstance(outcome, Empty) and not outcome.begun:
+            return Result(NOT_ATTEMPTED, NOT_ATTEMPTED)
+        if isinstance(outcome, (Empty, Failed)):
+            return _not_yet(outcome.feedback)
+        values.append(outcome.value)
+    found = feedback(exercise, drawn, values)
+    return _not_yet(found) if found else Result(PASSED, PASSED)
 
 
-def recognise(matches: Callable[[Any], bool], mistakes: Sequence[tuple[Any, str]],
-              otherwise: str) -> str:
-    """The hint of the first known mistake whose outcome ``matches``, or ``otherwise``."""
-    return next((hint for outcome, hint in mistakes if matches(outcome)), otherwise)
+def _not_yet(found: Feedback) -> Result:
+    return Result(NOT_YET, message(found), found.hint)
+
+
+def message(found: Feedback) -> str:
+    """Plain text, one fact a line, so that it reads well aloud."""
+    facts = [("for", found.given), ("your answer", found.produced), ("expected", found.expected), ("hint", found.hint)]
+    lines = [NOT_YET] + [
+        textwrap.fill(f"{name}: {fact}", WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+        for name, fact in facts
+        if fact
+    ]
+    return "\n".join(lines)
 
 
 def shown(value: Any) -> str:
@@ -145,46 +151,3 @@ def shown(value: Any) -> str:
     if shape is not None and len(shape) > 0:
         return f"a {type(value).__name__} of shape {tuple(shape)}"
     return f"{type(value).__name__} {textwrap.shorten(repr(value), 60)}"
-
-
-def _begun(answer: Any) -> bool:
-    """Whether a function reads any of its arguments: a stub reads none."""
-    code = getattr(answer, "__code__", None)
-    reads = ("LOAD_FAST", "LOAD_DEREF", "LOAD_CLOSURE")
-    return code is not None and any(i.opname.startswith(reads) for i in dis.get_instructions(code))
-
-
-def _says_so(answer: Any, error: BaseException) -> bool:
-    """Whether NotImplementedError is the stub's way of saying so (torch raises it too)."""
-    return not _begun(answer) or _line(answer, error)[1].startswith("raise NotImplementedError")
-
-
-def _crash(answer: Any, error: BaseException, form: str) -> Feedback:
-    number, source = _line(answer, error)
-    where = f", at line {number}{f': {source}' if source else ''}" if number else ""
-    said = textwrap.shorten(str(error), 300)
-    return Feedback(f"{type(error).__name__}{f': {said}' if said else ''}{where}",
-                    f"a value from {form}",
-                    f"your function was called as {form} and stopped with an error; call it "
-                    "yourself in a cell of its own to look closer")
-
-
-def _line(answer: Any, error: BaseException) -> tuple[int, str]:
-    """Number and text of the last line of the student's own that the error went through."""
-    code = getattr(answer, "__code__", None)
-    number, trace = 0, error.__traceback__
-    while trace is not None and code is not None:
-        if trace.tb_frame.f_code.co_filename == code.co_filename:
-            number = trace.tb_lineno
-        trace = trace.tb_next
-    return number, linecache.getline(code.co_filename, number).strip() if number else ""
-
-
-def message(feedback: Feedback) -> str:
-    """Plain text, one fact a line, so that it reads well aloud."""
-    facts = [("for", feedback.given), ("your answer", feedback.produced),
-             ("expected", feedback.expected), ("hint", feedback.hint)]
-    lines = [NOT_YET] + [textwrap.fill(f"{name}: {fact}", WIDTH, initial_indent="  ",
-                                       subsequent_indent="    ", break_on_hyphens=False)
-                       for name, fact in facts if fact]
-    return "\n".join(lines)

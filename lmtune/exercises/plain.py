@@ -4,6 +4,7 @@ Only numbers, text, lists and dictionaries travel out of the process that runs a
 submission; arrays and tensors become lists.  Standard library alone, because that
 process starts once for each graded part.
 """
+
 from __future__ import annotations
 
 import json
@@ -11,6 +12,8 @@ import math
 import textwrap
 from typing import Any
 
+#: Agrees with every value: where a known mistake says nothing of a part of the answer.
+ANY = "any value at all"
 #: Nested deeper than this an answer is no plain data.
 DEEPEST = 20
 #: Characters of JSON that one answer may have.
@@ -23,7 +26,7 @@ def plain(value: Any, depth: int = 0) -> Any:
         raise TypeError(f"the value is nested more than {DEEPEST} deep")
     if value is None or type(value) in (bool, int, float, str):
         return value
-    if type(value) in (list, tuple):
+    if isinstance(value, (list, tuple)):
         return [plain(v, depth + 1) for v in value]
     if type(value) is dict:
         if not all(type(key) is str for key in value):
@@ -32,8 +35,9 @@ def plain(value: Any, depth: int = 0) -> Any:
     if type(value).__module__.split(".")[0] in ("numpy", "torch"):
         detached = value.detach() if hasattr(value, "detach") else value
         return plain(detached.tolist(), depth + 1)
-    raise TypeError(f"the value is or holds a {type(value).__name__}; give numbers, text, lists, "
-                    "arrays or tensors back")
+    raise TypeError(
+        f"the value is or holds a {type(value).__name__}; give numbers, text, lists, arrays or tensors back"
+    )
 
 
 def difference(value: Any, truth: Any, tolerance: float = 1e-6, where: str = "") -> str:
@@ -42,6 +46,10 @@ def difference(value: Any, truth: Any, tolerance: float = 1e-6, where: str = "")
     Numbers agree within ``tolerance``, relative to the larger one or absolute below 1e-9.
     """
     place = f" at {where}" if where else ""
+    if truth == ANY:
+        return ""
+    while isinstance(value, list) and len(value) == 1 and isinstance(truth, (int, float)):
+        value = value[0]  # a tensor with one number in it is a number
     if isinstance(truth, list) or isinstance(value, list):
         if not isinstance(value, list) or not isinstance(truth, list):
             return f"{kind(value)}{place} where {kind(truth)} is expected"
@@ -58,7 +66,8 @@ def difference(value: Any, truth: Any, tolerance: float = 1e-6, where: str = "")
         return next((d for w, a, b in pairs if (d := difference(a, b, tolerance, w))), "")
     if _same(value, truth, tolerance):
         return ""
-    return f"{few(value)}{place} where {few(truth)} is expected"
+    told = (few(value), few(truth)) if few(value) != few(truth) else (repr(value), repr(truth))
+    return f"{told[0]}{place} where {told[1]} is expected"
 
 
 def _same(value: Any, truth: Any, tolerance: float) -> bool:
@@ -75,9 +84,23 @@ def _same(value: Any, truth: Any, tolerance: float) -> bool:
 
 def kind(value: Any) -> str:
     """What sort of plain data a value is, in words."""
-    names = {bool: "True or False", int: "a number", float: "a number", str: "text", list: "a list",
-             dict: "a dictionary", type(None): "None"}
+    names = {
+        bool: "True or False",
+        int: "a number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "a dictionary",
+        type(None): "None",
+    }
     return names.get(type(value), type(value).__name__)
+
+
+def form(value: Any) -> str:
+    """What sort of plain data a value is, lists by their first entry: ``"a list of a number"``."""
+    if isinstance(value, list) and value:
+        return f"{kind(value)} of {form(value[0])}"
+    return kind(value)
 
 
 def few(value: Any, width: int = 110) -> str:

@@ -3,20 +3,21 @@
 The record of each submission is kept, so that a run that was stopped goes on where it
 was, and new points or a new late policy need no new run.
 """
+
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Callable, Sequence
 
 from lmtune.exercises import exercise as ex
 from lmtune.exercises.cases import feedback
+from lmtune.files import write_whole
 from lmtune.grading import sandbox, submissions
 from lmtune.grading.homework import Homework, Part, cases, load_all
 from lmtune.grading.policy import Policy, policy
@@ -29,14 +30,22 @@ OPEN_MARK = "**Your answer:**"
 def grade_part(part: Part, code: str | None, folder: Path, student: str, rules: Policy, unsafe: bool) -> dict:
     """Run one answer function on the student's hidden inputs; status and message, and what it cost."""
     if code is None:
-        return {"status": ex.NOT_YET, "message": f"there is no function {part.function} in the notebook; "
-                "it must have this name", "seconds": 0.0, "peak_mb": 0.0}
+        return {
+            "status": ex.NOT_YET,
+            "message": f"there is no function {part.function} in the notebook; it must have this name",
+            "seconds": 0.0,
+            "peak_mb": 0.0,
+        }
     drawn = cases(part, rules.seed, student)
     request = {"code": code, "name": part.function, "cases": [case["inputs"] for case in drawn]}
     outcome = sandbox.run(request, folder, len(drawn), rules.limits, unsafe)
     status, message = judged(part, drawn, outcome)
-    return {"status": status, "message": message, "seconds": round(outcome.seconds, 2),
-            "peak_mb": round(outcome.peak_mb)}
+    return {
+        "status": status,
+        "message": message,
+        "seconds": round(outcome.seconds, 2),
+        "peak_mb": round(outcome.peak_mb),
+    }
 
 
 def judged(part: Part, drawn: Sequence[dict], outcome: sandbox.Outcome) -> tuple[str, str]:
@@ -50,9 +59,7 @@ def judged(part: Part, drawn: Sequence[dict], outcome: sandbox.Outcome) -> tuple
             return ex.NOT_YET, f"{part.form} stopped with an error: {str(said)[:600]}"
     if outcome.ended or len(replies) < len(drawn):
         return ex.NOT_YET, f"{part.form} {outcome.ended}"
-    parameters = [n.strip() for n in part.form.partition("(")[2].rstrip(")").split(",")]
-    found = feedback(drawn, [reply["value"] for reply in replies], parameters,
-                     "none of the usual mistakes; try the example by hand")
+    found = feedback(part, drawn, [reply["value"] for reply in replies])
     if found is None:
         return ex.PASSED, ex.PASSED
     return ex.NOT_YET, ex.message(found)
@@ -61,8 +68,16 @@ def judged(part: Part, drawn: Sequence[dict], outcome: sandbox.Outcome) -> tuple
 def grade_one(submission: submissions.Submission, homework: Homework, rules: Policy, unsafe: bool = False) -> dict:
     """The record of one submission: every part, remarks, the open answer; never raises for what a student did."""
     began = time.monotonic()
-    record = {"id": submission.student.id, "digest": key(submission, homework, rules), "problem": submission.problem,
-              "remarks": [], "parts": {}, "open": None, "seconds": 0.0, "peak_mb": 0.0}
+    record = {
+        "id": submission.student.id,
+        "digest": key(submission, homework, rules),
+        "problem": submission.problem,
+        "remarks": [],
+        "parts": {},
+        "open": None,
+        "seconds": 0.0,
+        "peak_mb": 0.0,
+    }
     if submission.problem:
         return record
     with tempfile.TemporaryDirectory(prefix="lmtune-grade-") as place:
@@ -79,11 +94,14 @@ def grade_one(submission: submissions.Submission, homework: Homework, rules: Pol
         record["remarks"] += [str(r)[:400] for r in found["remarks"]][:20]
         record["open"] = found["open"]
         if found["student_id"] not in (None, submission.student.id):
-            record["remarks"].append(f"the notebook says STUDENT_ID = {found['student_id']!r}; by the roster it is "
-                                     f"{submission.student.id!r}, and its inputs were drawn for that")
+            record["remarks"].append(
+                f"the notebook says STUDENT_ID = {found['student_id']!r}; by the roster it is "
+                f"{submission.student.id!r}, and its inputs were drawn for that"
+            )
         for part in homework.parts:
-            record["parts"][part.id] = grade_part(part, found["code"].get(part.function), folder,
-                                                  submission.student.id, rules, unsafe)
+            record["parts"][part.id] = grade_part(
+                part, found["code"].get(part.function), folder, submission.student.id, rules, unsafe
+            )
     record["peak_mb"] = max(p["peak_mb"] for p in record["parts"].values())
     record["seconds"] = round(time.monotonic() - began, 2)
     return record
@@ -105,8 +123,18 @@ def key(submission: submissions.Submission, homework: Homework, rules: Policy) -
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def grade(folder: Path, roster: Path, out: Path, *, settings: Path, instructor: Path, only: str | None = None,
-          homework: str = "", unsafe: bool = False, say: Callable[[str], None] = print) -> list[dict]:
+def grade(
+    folder: Path,
+    roster: Path,
+    out: Path,
+    *,
+    settings: Path,
+    instructor: Path,
+    only: str | None = None,
+    homework: str = "",
+    unsafe: bool = False,
+    say: Callable[[str], None] = print,
+) -> list[dict]:
     """Grade a class and write the report; the records, in the roster's order.
 
     ``only`` grades one student anew and keeps the others' records.  Raises ``ValueError``
@@ -138,16 +166,25 @@ def _isolated(paths: Sequence[Path], unsafe: bool) -> None:
         return
     missing = sandbox.missing()
     if missing:
-        raise ValueError(f"This machine cannot isolate submissions: {missing}. They would run with your rights; "
-                         "to accept that, say --unsafe.")
+        raise ValueError(
+            f"This machine cannot isolate submissions: {missing}. They would run with your rights; "
+            "to accept that, say --unsafe."
+        )
     for path in map(Path.resolve, paths):
         inside = [s for s in sandbox.shown() if path == Path(s) or path.is_relative_to(s)]
         if inside:
             raise ValueError(f"{path} lies in {inside[0]}, which submissions can read; move it elsewhere.")
 
 
-def _graded(handed_in: list, homework: Homework, rules: Policy, folder: Path, only: str | None, unsafe: bool,
-            say: Callable[[str], None]) -> list[dict]:
+def _graded(
+    handed_in: list,
+    homework: Homework,
+    rules: Policy,
+    folder: Path,
+    only: str | None,
+    unsafe: bool,
+    say: Callable[[str], None],
+) -> list[dict]:
     """Grade who has no record yet, or only the one asked for, and write each record at once."""
     folder.mkdir(parents=True, exist_ok=True)
     records = []
@@ -160,11 +197,13 @@ def _graded(handed_in: list, homework: Homework, rules: Policy, folder: Path, on
             continue
         record = grade_one(submission, homework, rules, unsafe)
         if not submission.student.problem:  # two students with one id have one file name
-            _write(path, json.dumps(record, ensure_ascii=True, indent=1))
+            write_whole(path, json.dumps(record, ensure_ascii=True, indent=1))
         records.append(record)
         right = sum(p["status"] == ex.PASSED for p in record["parts"].values())
-        say(f"grade: {i} of {len(handed_in)}, {submission.student.id}: "
-            + (record["problem"] or f"{right} of {len(homework.parts)} parts passed, {record['seconds']:.1f} s"))
+        say(
+            f"grade: {i} of {len(handed_in)}, {submission.student.id}: "
+            + (record["problem"] or f"{right} of {len(homework.parts)} parts passed, {record['seconds']:.1f} s")
+        )
     return records
 
 
@@ -175,10 +214,3 @@ def _kept(path: Path, submission: submissions.Submission, homework: Homework, ru
     except (OSError, ValueError):
         return None
     return record if record.get("digest") == key(submission, homework, rules) else None
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file as a whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

@@ -4,66 +4,46 @@ A part's ``inputs`` draw fresh cases; its ``truth`` says what is right and is wr
 independently of its ``reference``, the solution.  From both come the cases that students'
 checks use (published as data, without code) and the hidden ones that grading uses.
 """
+
 from __future__ import annotations
 
-import copy
 import hashlib
 import importlib.util
-import inspect
 import json
 import random
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any
 
-from lmtune.exercises.plain import difference, plain
+from lmtune.exercises.cases import Case, draw
+from lmtune.exercises.exercise import Exercise
 
 #: The seed and the name with which the published cases are drawn.
 PUBLIC = ("public", "example")
-#: Draws of inputs that are tried until they tell all mistakes apart.
-DRAWS = 200
 
 
-@dataclass(frozen=True)
-class Part:
-    """One graded part.
+@dataclass(frozen=True, kw_only=True)
+class Part(Exercise):
+    """One graded part: an exercise whose inputs are plain data, with its solution.
 
     Args:
-        id: its name among all homework, such as ``"macro-f1"``.
-        aim: what one can do afterwards, one sentence.
-        level: ``"warm-up"``, ``"core"`` or ``"challenge"``.
-        minutes: how long it takes, 5 to 20.
-        stub: what the student starts from, one function.
-        hints: hints that open one at a time, the vaguest first.
-        inputs: ``inputs(rng)`` gives a list of cases, each a list of arguments, all plain data.
-        truth: the right value for one case.
-        reference: the solution.
-        mistakes: pairs of a wrong function and the message for it.
+        reference: the solution, ``reference_`` and the name that a student's function has.
         points: what it is worth unless the grading file says otherwise.
     """
 
-    id: str
-    aim: str
-    level: str
-    minutes: int
-    stub: str
-    hints: Sequence[str]
-    inputs: Callable[[random.Random], list]
-    truth: Callable
     reference: Callable
-    mistakes: Sequence[tuple[Callable, str]]
     points: float = 10
+    tolerance: float = 1e-6
 
-    @property
-    def function(self) -> str:
-        """The name of the function that a student writes."""
-        return self.reference.__name__.removeprefix("reference_")
-
-    @property
-    def form(self) -> str:
-        """How the function is called, in words."""
-        return f"{self.function}({', '.join(inspect.signature(self.reference).parameters)})"
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.observe is not None:
+            raise ValueError(
+                f"{self.id} observes more than what a function returns, which a graded part cannot: "
+                "its inputs and values leave the sandbox as plain data"
+            )
 
 
 @dataclass(frozen=True)
@@ -101,45 +81,35 @@ def _module(path: Path) -> Any:
     return module
 
 
-def cases(part: Part, seed: str, student: str) -> list[dict]:
+def cases(part: Part, seed: str, student: str) -> list[Case]:
     """Cases drawn for one student: inputs, what is expected, and what known mistakes give.
 
     The draw depends on ``seed``, which only the grader has, on the student and on the part.
     """
     digest = hashlib.sha256(json.dumps([seed, student, part.id]).encode()).hexdigest()
-    rng = random.Random(int(digest, 16))
-    for _ in range(DRAWS):
-        drawn = [_case(part, plain(inputs)) for inputs in part.inputs(rng)]
-        if _telling(drawn):
-            return drawn
-    raise ValueError(f"The inputs of {part.id} told its mistakes apart in none of {DRAWS} draws; "
-                     "make them more varied.")
-
-
-def _case(part: Part, inputs: list) -> dict:
-    """Inputs, the right value, and for each mistake its value (None where it fails) and message."""
-    def value_of(function: Callable) -> Any:
-        try:
-            return plain(function(*copy.deepcopy(inputs)))
-        except Exception:  # a mistake that fails on this input says nothing about it
-            return None
-
-    return {"inputs": inputs, "expected": plain(part.truth(*copy.deepcopy(inputs))),
-            "mistakes": [[value_of(wrong), hint] for wrong, hint in part.mistakes]}
-
-
-def _telling(drawn: list[dict]) -> bool:
-    """Whether each mistake shows in some case, and no two are the same in all of them."""
-    columns = [[c["expected"] for c in drawn]]
-    columns += [[c["mistakes"][i][0] for c in drawn] for i in range(len(drawn[0]["mistakes"]))]
-    return all(difference(a, b) for i, a in enumerate(columns) for b in columns[:i])
+    return draw(part, random.Random(int(digest, 16)))
 
 
 def published(homework: Homework) -> dict:
     """What students' checks need of a homework, as plain data: no code but the stubs."""
-    return {"name": homework.name, "title": homework.title, "parts": [
-        {"id": p.id, "aim": p.aim, "level": p.level, "minutes": p.minutes, "points": p.points, "stub": p.stub,
-         "form": p.form, "hints": list(p.hints), "cases": cases(p, *PUBLIC)} for p in homework.parts]}
+    return {
+        "name": homework.name,
+        "title": homework.title,
+        "parts": [
+            {
+                "id": p.id,
+                "aim": p.aim,
+                "level": p.level,
+                "minutes": p.minutes,
+                "points": p.points,
+                "stub": p.stub,
+                "tolerance": p.tolerance,
+                "hints": list(p.hints),
+                "cases": cases(p, *PUBLIC),
+            }
+            for p in homework.parts
+        ],
+    }
 
 
 def published_path(name: str) -> Path:
@@ -162,7 +132,7 @@ def table(instructor: Path) -> str:
     lines = ["| graded part | level | minutes | points | mistake and its message |", "|---|---|---|---|---|"]
     for name, homework in load_all(instructor).items():
         for part in homework.parts:
-            for i, (wrong, hint) in enumerate(part.mistakes):
+            for i, (_, hint) in enumerate(part.mistakes):
                 head = (f"{name}: {part.function}", part.level, part.minutes, f"{part.points:g}")
                 head = head if i == 0 else ("",) * 4
                 lines.append("| " + " | ".join(map(str, (*head, hint))) + " |")

@@ -6,6 +6,7 @@ The request, one line of JSON on standard input, is either ``{"take": [names], "
 It knows inputs and never an expected answer.  The first line of the reply
 is empty data and says that the work begins; then comes one line of JSON for each result.
 """
+
 from __future__ import annotations
 
 import ast
@@ -55,8 +56,7 @@ def empty(code, name):
     if not found:
         return False
     rest = [s for s in found[-1].body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-    return all(isinstance(s, (ast.Pass, ast.Raise)) or
-               (isinstance(s, ast.Return) and s.value is None) for s in rest)
+    return all(isinstance(s, (ast.Pass, ast.Raise)) or (isinstance(s, ast.Return) and s.value is None) for s in rest)
 
 
 def main():

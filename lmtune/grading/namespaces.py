@@ -10,6 +10,7 @@ as a program of its own and uses the standard library alone.  What each step hol
 - a user namespace with a non-root id: the limit on processes binds (it does not bind root), and
   no further namespaces can be made in it.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -19,8 +20,7 @@ import shutil
 import signal
 import sys
 
-NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (0x20000, 0x4000000, 0x8000000, 0x10000000,
-                                                  0x20000000, 0x40000000)
+NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000)
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 #: Flags that a folder was mounted with (statvfs) and a new mount of it must keep.
 KEPT = {2: NOSUID, 4: NODEV, 8: NOEXEC, 1024: 1024, 2048: 2048, 4096: 1 << 21}
@@ -28,6 +28,8 @@ DETACH, DEATH_SIGNAL, DUMPABLE, NO_NEW_PRIVILEGES = 2, 1, 4, 38
 INSIDE, NOBODY = 1000, 65534
 #: The empty home, and the copy of the submission.
 HOME, FOLDER = "/home/student", "/submission"
+
+
 def called(name, *arguments):
     """One call of libc; ``OSError`` that says which when it fails."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -103,9 +105,16 @@ def limit(limits):
     import resource  # not on Windows, where this module is read and not run
 
     mb = 1 << 20
-    for name, value in (("AS", limits["address_mb"] * mb), ("FSIZE", limits["file_mb"] * mb),
-                        ("CPU", limits["seconds"] + 1), ("NOFILE", 128), ("CORE", 0),
-                        ("NPROC", limits["processes"]), ("MEMLOCK", 0), ("MSGQUEUE", 0)):
+    for name, value in (
+        ("AS", limits["address_mb"] * mb),
+        ("FSIZE", limits["file_mb"] * mb),
+        ("CPU", limits["seconds"] + 1),
+        ("NOFILE", 128),
+        ("CORE", 0),
+        ("NPROC", limits["processes"]),
+        ("MEMLOCK", 0),
+        ("MSGQUEUE", 0),
+    ):
         number = getattr(resource, f"RLIMIT_{name}")
         hard = resource.getrlimit(number)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
@@ -162,8 +171,7 @@ def main():
     called("prctl", DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
     user, group = os.geteuid(), os.getegid()
     try:
-        called("unshare", NEWNS | NEWUTS | NEWIPC | NEWPID | NEWNET
-               | (0 if settings["was_root"] else NEWUSER))
+        called("unshare", NEWNS | NEWUTS | NEWIPC | NEWPID | NEWNET | (0 if settings["was_root"] else NEWUSER))
         if not settings["was_root"]:
             become(0, user, group)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 Nothing of a notebook is executed here.  Standard library alone, because it also runs in the sandbox.
 """
+
 from __future__ import annotations
 
 import ast
@@ -10,8 +11,7 @@ import json
 
 def without_magics(source):
     """A cell's code with the lines that only IPython understands blanked out."""
-    return "\n".join("" if line.lstrip().startswith(("%", "!", "?")) else line
-                     for line in source.splitlines())
+    return "\n".join("" if line.lstrip().startswith(("%", "!", "?")) else line for line in source.splitlines())
 
 
 def bound(statement):
@@ -22,11 +22,9 @@ def bound(statement):
         return {(a.asname or a.name).split(".")[0] for a in statement.names}
     if isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        return {n.id for t in targets for n in ast.walk(t)
-                if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        return {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     if isinstance(statement, (ast.If, ast.Try)):
-        return set().union(*(bound(s) for s in ast.walk(statement)
-                             if isinstance(s, ast.stmt) and s is not statement))
+        return set().union(*(bound(s) for s in ast.walk(statement) if isinstance(s, ast.stmt) and s is not statement))
     return set()
 
 
@@ -43,8 +41,10 @@ def statements(cells):
             found += ast.parse(without_magics(source)).body
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None)
-            remarks.append(f"code cell {number} is no valid Python and was left out: {error.args[0]}"
-                           + (f" (its line {line})" if line else ""))
+            remarks.append(
+                f"code cell {number} is no valid Python and was left out: {error.args[0]}"
+                + (f" (its line {line})" if line else "")
+            )
         except (RecursionError, MemoryError):
             remarks.append(f"code cell {number} is nested too deep to be read and was left out")
     return found, remarks
@@ -102,8 +102,7 @@ def taken(request):
     marked = [source_of(c) for c in cells if c.get("cell_type") == "markdown"]
     mark = request.get("mark", "")
     answer = next((s.split(mark, 1)[1].strip() for s in marked if mark and mark in s), None)
-    return {"code": code, "remarks": remarks, "student_id": stated_id(body),
-            "open": answer and answer[:20000]}
+    return {"code": code, "remarks": remarks, "student_id": stated_id(body), "open": answer and answer[:20000]}
 
 
 def stated_id(body):

@@ -1,4 +1,5 @@
 """How a homework is marked: the instructor's grading file, with its points, deadline and limits."""
+
 from __future__ import annotations
 
 import math
@@ -7,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from lmtune.arguments import is_finite
 from lmtune.grading.homework import Part
 from lmtune.grading.sandbox import Limits
 
@@ -55,7 +57,7 @@ def policy(path: Path) -> Policy:
     if not given.get("seed") or given["seed"] == "change-me":
         raise ValueError(f"{path} has no seed of its own; set seed to any text that your students do not know.")
     for name, value in [*given.get("points", {}).items(), *((n, late[n]) for n in late if n != "deadline")]:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+        if not is_finite(value) or value < 0:
             raise ValueError(f"{path}: {name} is {value!r}; it must be a number, 0 or more.")
     for name in ("per_day", "most"):
         if late.get(name, 0) > 1:
@@ -69,8 +71,13 @@ def policy(path: Path) -> Policy:
         limits = Limits(**given.get("limits", {}))
     except TypeError as error:
         raise ValueError(f"{path}, [limits]: {error}; there are: {', '.join(asdict(Limits()))}.") from error
-    return Policy(given.get("homework", ""), given["seed"], given.get("points", {}), limits=limits,
-                  **{**late, "deadline": deadline})
+    return Policy(
+        given.get("homework", ""),
+        given["seed"],
+        given.get("points", {}),
+        limits=limits,
+        **{**late, "deadline": deadline},
+    )
 
 
 def _toml(path: Path) -> dict:

@@ -1,4 +1,5 @@
 """The students' edition of the homework, proven to hold no line of a solution."""
+
 from __future__ import annotations
 
 import ast
@@ -8,8 +9,8 @@ import os
 import re
 import shutil
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 from lmtune.grading.homework import Homework, Part, load_all
 from lmtune.grading.notebook_code import needed, source_of, statements
@@ -67,8 +68,12 @@ def release(notebooks: Path, instructor: Path, out: Path) -> list[Path]:
 
 def _texts_of(folder: Path) -> list[str]:
     """The code of all notebooks of a folder."""
-    return [cell["source"] for path in sorted(folder.glob("*.ipynb"))
-            for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    return [
+        cell["source"]
+        for path in sorted(folder.glob("*.ipynb"))
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "code"
+    ]
 
 
 def bare(notebook: dict) -> dict:
@@ -81,8 +86,12 @@ def bare(notebook: dict) -> dict:
             kept["id"] = cell["id"]
         cells.append(kept | ({"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}))
     kernel = notebook.get("metadata", {}).get("kernelspec")
-    return {"nbformat": 4, "nbformat_minor": notebook.get("nbformat_minor", 5), "cells": cells,
-            "metadata": {"kernelspec": kernel} if kernel else {}}
+    return {
+        "nbformat": 4,
+        "nbformat_minor": notebook.get("nbformat_minor", 5),
+        "cells": cells,
+        "metadata": {"kernelspec": kernel} if kernel else {},
+    }
 
 
 def leaks(folder: Path, known: dict[str, Homework]) -> list[str]:
@@ -96,8 +105,12 @@ def leaks(folder: Path, known: dict[str, Homework]) -> list[str]:
     allowed += "".join(_packed(prose) for path in texts for prose in _prose(path))
     secret = {line for homework in known.values() for part in homework.parts for line in _lines(part)}
     secret = {line for line in secret if line not in allowed}
-    return [f"{path.name} holds {line!r}" for path, pieces in texts.items()
-            for line in sorted(secret) if any(line in piece for piece in pieces)]
+    return [
+        f"{path.name} holds {line!r}"
+        for path, pieces in texts.items()
+        for line in sorted(secret)
+        if any(line in piece for piece in pieces)
+    ]
 
 
 def _lines(part: Part) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 Everything that a student wrote is escaped; the pages hold no script.
 """
+
 from __future__ import annotations
 
 import csv
@@ -9,8 +10,9 @@ import html
 import io
 import textwrap
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 from lmtune.exercises import exercise as ex
 from lmtune.grading.submissions import Submission, file_name
@@ -39,8 +41,14 @@ th, td {{ border: 1px solid #767676; padding: 0.25rem 0.6rem; text-align: left; 
 """
 
 
-def write(out: Path, homework: Any, rules: Any, handed_in: Sequence[Submission], records: Sequence[dict],
-          strangers: Sequence[str]) -> list[dict]:
+def write(
+    out: Path,
+    homework: Any,
+    rules: Any,
+    handed_in: Sequence[Submission],
+    records: Sequence[dict],
+    strangers: Sequence[str],
+) -> list[dict]:
     """Write all of the report into ``out``; the marks of each student, in the roster's order."""
     students = out / "students"
     students.mkdir(parents=True, exist_ok=True)
@@ -84,8 +92,10 @@ def mark(submission: Submission, record: dict, homework: Any, rules: Any, given:
     """One line of the results: points of each part, of the open question, lateness, total."""
     row: dict[str, Any] = {"id": submission.student.id, "name": submission.student.name}
     late = rules.late(submission.submitted)
-    points = {p.id: rules.worth(p) if record["parts"].get(p.id, {}).get("status") == ex.PASSED else 0.0
-              for p in homework.parts}
+    points = {
+        p.id: rules.worth(p) if record["parts"].get(p.id, {}).get("status") == ex.PASSED else 0.0
+        for p in homework.parts
+    }
     opened = (given or {}).get("points")
     row |= points
     row["open question"] = "" if opened is None else opened
@@ -98,15 +108,20 @@ def mark(submission: Submission, record: dict, homework: Any, rules: Any, given:
     return row
 
 
-def feedback_sections(submission: Submission, record: dict, row: dict, homework: Any,
-                      rules: Any) -> list[tuple[str, Any]]:
+def feedback_sections(
+    submission: Submission, record: dict, row: dict, homework: Any, rules: Any
+) -> list[tuple[str, Any]]:
     """What one student reads, as pairs of a kind and its content, for both forms."""
     student = submission.student
     sections: list[tuple[str, Any]] = [
         ("title", f"{homework.title}: {student.name or student.id}"),
-        ("text", f"{row['total']:g} of {row['out of']:g} points"
-                 + (f", {row['late, percent off']:g} percent off for lateness" if row["late, percent off"] else "")
-                 + ("." if row["open question"] != "" else "; the open question is not graded yet."))]
+        (
+            "text",
+            f"{row['total']:g} of {row['out of']:g} points"
+            + (f", {row['late, percent off']:g} percent off for lateness" if row["late, percent off"] else "")
+            + ("." if row["open question"] != "" else "; the open question is not graded yet."),
+        ),
+    ]
     if record["problem"]:
         return [*sections, ("text", f"This could not be graded: {record['problem']}.")]
     for part in homework.parts:
@@ -115,9 +130,12 @@ def feedback_sections(submission: Submission, record: dict, row: dict, homework:
         sections += [("heading", f"{part.function}: {result['status']}, {points}"), ("text", part.aim)]
         if result["status"] == ex.NOT_YET:
             sections.append(("message", result["message"].removeprefix("not yet\n")))
-    sections += [("heading", f"Open question, {homework.open_points:g} points"), ("text", homework.question),
-                 ("list", [f"{points:g} points: {what}" for points, what in homework.rubric]),
-                 ("text", "Your answer:" if record["open"] else "There is no answer in the notebook.")]
+    sections += [
+        ("heading", f"Open question, {homework.open_points:g} points"),
+        ("text", homework.question),
+        ("list", [f"{points:g} points: {what}" for points, what in homework.rubric]),
+        ("text", "Your answer:" if record["open"] else "There is no answer in the notebook."),
+    ]
     if record["open"]:
         sections.append(("message", record["open"]))
     if row["open question"] != "":
@@ -133,16 +151,57 @@ def class_sections(homework: Any, marks: Sequence[dict], records: Sequence[dict]
     sections: list[tuple[str, Any]] = [
         ("title", f"{homework.title}: the class"),
         ("text", f"{len(records)} students, {len(graded)} submissions graded."),
-        ("table", ("Parts", ["part", "passed", "not yet", "not attempted"], [
-            [p.function, *(sum(r["parts"][p.id]["status"] == s for r in graded)
-                           for s in (ex.PASSED, ex.NOT_YET, ex.NOT_ATTEMPTED))] for p in homework.parts])),
-        ("table", ("Students", ["id", "name", "total", "late, percent off", "problem or remarks"], [
-            [m["id"], m["name"], f"{m['total']:g} of {m['out of']:g}", m["late, percent off"],
-             m["problem"] or m["remarks"]] for m in marks]))]
-    frequent = Counter((p.function, _hint(r["parts"][p.id]["message"])) for p in homework.parts for r in graded
-                       if r["parts"][p.id]["status"] == ex.NOT_YET)
-    sections.append(("table", ("Most frequent reasons for not yet", ["part", "times", "reason"], [
-        [function, count, reason] for (function, reason), count in frequent.most_common(10)])))
+        (
+            "table",
+            (
+                "Parts",
+                ["part", "passed", "not yet", "not attempted"],
+                [
+                    [
+                        p.function,
+                        *(
+                            sum(r["parts"][p.id]["status"] == s for r in graded)
+                            for s in (ex.PASSED, ex.NOT_YET, ex.NOT_ATTEMPTED)
+                        ),
+                    ]
+                    for p in homework.parts
+                ],
+            ),
+        ),
+        (
+            "table",
+            (
+                "Students",
+                ["id", "name", "total", "late, percent off", "problem or remarks"],
+                [
+                    [
+                        m["id"],
+                        m["name"],
+                        f"{m['total']:g} of {m['out of']:g}",
+                        m["late, percent off"],
+                        m["problem"] or m["remarks"],
+                    ]
+                    for m in marks
+                ],
+            ),
+        ),
+    ]
+    frequent = Counter(
+        (p.function, _hint(r["parts"][p.id]["message"]))
+        for p in homework.parts
+        for r in graded
+        if r["parts"][p.id]["status"] == ex.NOT_YET
+    )
+    sections.append(
+        (
+            "table",
+            (
+                "Most frequent reasons for not yet",
+                ["part", "times", "reason"],
+                [[function, count, reason] for (function, reason), count in frequent.most_common(10)],
+            ),
+        )
+    )
     if strangers:
         sections += [("heading", "In the folder and not on the roster"), ("list", list(strangers))]
     return sections

@@ -3,6 +3,7 @@
 What runs inside is ``inside.py``; what it can reach is decided by ``namespaces.py``.
 Expected answers never go in: they are compared with what comes out.
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -19,6 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from lmtune.arguments import is_whole
 from lmtune.exercises import plain
 from lmtune.grading import namespaces
 
@@ -26,8 +28,7 @@ HERE = Path(__file__).resolve().parent
 #: The package, which a process inside can read.
 PACKAGE = HERE.parent
 #: What a process inside sees beside its copy of the submission: this Python, and no more.
-SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/dev/null", "/dev/zero",
-          "/dev/random", "/dev/urandom")
+SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 #: Bytes of printed text that are kept for the student; more is read and dropped.
 KEPT = 4000
 #: Seconds in which a process must have started, also on a busy machine.
@@ -60,7 +61,7 @@ class Limits:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            if not is_whole(value) or value < 1:
                 raise ValueError(f"The limit {field.name} is {value!r}; it must be a whole number from 1 on.")
 
 
@@ -87,9 +88,15 @@ def run(request: dict, folder: Path, expected: int, limits: Limits = Limits(), u
         try:
             # Nothing secret: the environment is written here and inherits nothing.
             process = subprocess.Popen(
-                _command(folder, root, limits, unsafe, told), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, env=_environment(root if unsafe else namespaces.HOME), start_new_session=True,
-                pass_fds=[] if unsafe else [told], cwd=str(folder) if unsafe else "/")
+                _command(folder, root, limits, unsafe, told),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=_environment(root if unsafe else namespaces.HOME),
+                start_new_session=True,
+                pass_fds=[] if unsafe else [told],
+                cwd=str(folder) if unsafe else "/",
+            )
         finally:
             os.close(told)
         try:
@@ -115,14 +122,20 @@ def missing() -> str:
 @lru_cache(maxsize=1)
 def _tried() -> str:
     """One process is isolated for a trial."""
-    probe = {"code": "import os\ndef who():\n    return [os.getuid(), len(os.listdir('/proc/self/task')), "
-                     "len(os.listdir('/home/student'))]", "name": "who", "cases": [[]]}
+    probe = {
+        "code": "import os\ndef who():\n    return [os.getuid(), len(os.listdir('/proc/self/task')), "
+        "len(os.listdir('/home/student'))]",
+        "name": "who",
+        "cases": [[]],
+    }
     with tempfile.TemporaryDirectory(prefix="lmtune-probe-") as folder:
         try:
             outcome = run(probe, Path(folder), 1, Limits(seconds=20))
         except OSError as error:
-            return (f"a process could not get namespaces of its own ({error}); in a container or on a system that "
-                    "forbids user namespaces, allow them or grade on another machine")
+            return (
+                f"a process could not get namespaces of its own ({error}); in a container or on a system that "
+                "forbids user namespaces, allow them or grade on another machine"
+            )
     if not outcome.replies or outcome.replies[0].get("value") != [namespaces.INSIDE, 1, 0]:
         return f"a trial in the sandbox gave {outcome.replies} {outcome.ended} {outcome.printed}"
     return ""
@@ -143,8 +156,15 @@ def _command(folder: Path, root: str, limits: Limits, unsafe: bool, refusals: in
     program = [sys.executable, "-I", str(HERE / "inside.py")]
     if unsafe:
         return [sys.executable, "-I", "-c", _UNSAFE, json.dumps([str(HERE), dataclasses.asdict(limits), program])]
-    settings = {"root": root, "shown": shown(), "folder": str(folder), "limits": dataclasses.asdict(limits),
-                "command": program, "environment": _environment(namespaces.HOME), "refusals": refusals}
+    settings = {
+        "root": root,
+        "shown": shown(),
+        "folder": str(folder),
+        "limits": dataclasses.asdict(limits),
+        "command": program,
+        "environment": _environment(namespaces.HOME),
+        "refusals": refusals,
+    }
     return [sys.executable, "-I", str(HERE / "namespaces.py"), json.dumps(settings)]
 
 
@@ -167,8 +187,15 @@ os.execv(program[0], program)
 
 def _environment(home: str) -> dict[str, str]:
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {"PATH": "/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8", "TMPDIR": "/tmp", "HF_HUB_OFFLINE": "1",
-            "PYTHONDONTWRITEBYTECODE": "1", **threads}
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": home,
+        "LANG": "C.UTF-8",
+        "TMPDIR": "/tmp",
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **threads,
+    }
 
 
 def _watch(process: subprocess.Popen, request: bytes, limits: Limits) -> tuple[bytes, bytes, str, float]:
@@ -176,14 +203,17 @@ def _watch(process: subprocess.Popen, request: bytes, limits: Limits) -> tuple[b
     deadline = time.monotonic() + START  # until the process says that it begins
     out, said, read, peak, sent, looked = bytearray(), bytearray(), 0, 0.0, 0, 0.0
     with selectors.DefaultSelector() as ready:
-        for stream, wanted in ((process.stdin, selectors.EVENT_WRITE), (process.stdout, selectors.EVENT_READ),
-                               (process.stderr, selectors.EVENT_READ)):
+        for stream, wanted in (
+            (process.stdin, selectors.EVENT_WRITE),
+            (process.stdout, selectors.EVENT_READ),
+            (process.stderr, selectors.EVENT_READ),
+        ):
             os.set_blocking(stream.fileno(), False)
             ready.register(stream, wanted)
         while ready.get_map():
             for key, _ in ready.select(0.1):
                 if key.fileobj is process.stdin:
-                    sent += _send(process.stdin, request[sent:sent + 65536])
+                    sent += _send(process.stdin, request[sent : sent + 65536])
                     if sent >= len(request):
                         ready.unregister(process.stdin)
                         process.stdin.close()
@@ -256,7 +286,7 @@ def _kill(process: subprocess.Popen) -> None:
 def _replies(out: bytes, expected: int) -> tuple[list[Any], str]:
     """The lines of JSON among the first ``expected`` ones, up to the first that is none."""
     replies: list[Any] = []
-    for line in out.split(b"\n")[1:expected + 1]:  # the first says only that it began
+    for line in out.split(b"\n")[1 : expected + 1]:  # the first says only that it began
         if not line:
             break
         try:
@@ -272,6 +302,10 @@ def _replies(out: bytes, expected: int) -> tuple[list[Any], str]:
 
 
 def _exit(code: int | None) -> str:
-    known = {0: "ended before it gave an answer", 9: "was killed", 11: "crashed (segmentation fault)",
-             24: "took too much processor time"}
+    known = {
+        0: "ended before it gave an answer",
+        9: "was killed",
+        11: "crashed (segmentation fault)",
+        24: "took too much processor time",
+    }
     return known.get(abs(code or 0), f"ended with exit status {code} before it gave an answer")

@@ -1,4 +1,5 @@
 """Who handed in what: the roster, the folder of submissions, and a clean copy of each."""
+
 from __future__ import annotations
 
 import csv
@@ -11,6 +12,8 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+
+from lmtune.files import sha256_of
 
 #: Bytes of one notebook, of all files of a submission, and how many files are copied.
 LARGEST, ALL, MANY = 20_000_000, 40_000_000, 200
@@ -58,8 +61,10 @@ def roster(path: Path) -> list[Student]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file)
-            rows = [{(k or "").strip().lower(): (v or "").strip() for k, v in row.items() if isinstance(v, str | None)}
-                    for row in table]
+            rows = [
+                {(k or "").strip().lower(): (v or "").strip() for k, v in row.items() if isinstance(v, str | None)}
+                for row in table
+            ]
             columns = [c.strip().lower() for c in table.fieldnames or []]
     except UnicodeDecodeError as error:
         raise ValueError(f"The roster {path} is not UTF-8; save it again as CSV UTF-8.") from error
@@ -84,8 +89,9 @@ def _student(row: dict[str, str]) -> Student:
             given = datetime.fromisoformat(row["submitted"].replace("Z", "+00:00"))
             student.submitted = given if given.tzinfo else given.replace(tzinfo=timezone.utc)
         except ValueError:
-            student.problem = (f"the roster says {row['submitted']!r} for when it was handed in; write it as "
-                               "2026-11-30T23:59")
+            student.problem = (
+                f"the roster says {row['submitted']!r} for when it was handed in; write it as 2026-11-30T23:59"
+            )
     return student
 
 
@@ -113,8 +119,9 @@ def _found(student: Student, homework: str, names: dict[str, Path]) -> Submissio
         return submission
     matches = [n for n in (student.folder, f"{student.folder}.ipynb") if n in names]
     if len(matches) != 1:
-        submission.problem = "nothing was handed in" if not matches else (
-            f"both {matches[0]} and {matches[1]} were handed in; keep one")
+        submission.problem = (
+            "nothing was handed in" if not matches else (f"both {matches[0]} and {matches[1]} were handed in; keep one")
+        )
         return submission
     place = names[matches[0]]
     try:
@@ -134,19 +141,24 @@ def _choose(submission: Submission, place: Path, homework: str) -> None:
         inside = sorted(p for p in place.iterdir() if p.suffix == ".ipynb" and not p.name.startswith("."))
         named = [p for p in inside if p.stem == homework]
         if len(named or inside) != 1:
-            submission.problem = (f"there are {len(inside)} notebooks in the folder and none of them is "
-                                  f"{homework}.ipynb" if inside else "there is no notebook in the folder")
+            submission.problem = (
+                f"there are {len(inside)} notebooks in the folder and none of them is {homework}.ipynb"
+                if inside
+                else "there is no notebook in the folder"
+            )
             return
         notebook, submission.folder = (named or inside)[0], place
     about = notebook.lstat()
     if not stat.S_ISREG(about.st_mode):
         submission.problem = "the notebook is a link or no regular file, which is not followed"
     elif about.st_size > LARGEST:
-        submission.problem = (f"the notebook has {about.st_size / 1e6:.0f} MB, and at most "
-                              f"{LARGEST / 1e6:.0f} MB are read: clear its outputs and hand it in again")
+        submission.problem = (
+            f"the notebook has {about.st_size / 1e6:.0f} MB, and at most "
+            f"{LARGEST / 1e6:.0f} MB are read: clear its outputs and hand it in again"
+        )
     else:
         submission.notebook = notebook
-        submission.digest = hashlib.sha256(notebook.read_bytes()).hexdigest()
+        submission.digest = sha256_of(notebook)
         submission.submitted = submission.student.submitted or datetime.fromtimestamp(about.st_mtime, timezone.utc)
 
 

@@ -1,4 +1,5 @@
 """A class of hostile, broken and honest submissions is graded, each rightly, and nobody harms another."""
+
 import csv
 import json
 import os
@@ -11,8 +12,9 @@ import hostile
 import pytest
 
 from lmtune.cli.main import main
-from lmtune.grading.grade import grade, sandbox, submissions
-from lmtune.grading.homework import load_all
+from lmtune.grading import grade, sandbox, submissions
+from lmtune.grading.homework import cases, load_all
+from lmtune.grading.policy import policy
 from lmtune.grading.release import solved
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,11 +27,18 @@ def settle(base, text=""):
     (base / "instructor" / "homework").mkdir(parents=True)
     (base / "instructor" / "homework" / "double.py").write_text(hostile.HOMEWORK)
     (base / "instructor" / "grading.toml").write_text(
-        text or 'homework = "double"\nseed = "seed-of-the-test"\n'
-        '[limits]\nseconds = 2\nmemory_mb = 400\noutput_mb = 4\ndisk_mb = 32\n')
+        text
+        or 'homework = "double"\nseed = "seed-of-the-test"\n'
+        "[limits]\nseconds = 2\nmemory_mb = 400\noutput_mb = 4\ndisk_mb = 32\n"
+    )
     (base / "in").mkdir()
-    return dict(folder=base / "in", roster=base / "roster.csv", out=base / "out", instructor=base / "instructor",
-                settings=base / "instructor" / "grading.toml")
+    return dict(
+        folder=base / "in",
+        roster=base / "roster.csv",
+        out=base / "out",
+        instructor=base / "instructor",
+        settings=base / "instructor" / "grading.toml",
+    )
 
 
 def write_roster(path, rows, columns="id,name"):
@@ -120,8 +129,12 @@ def test_pages_hold_nothing_that_a_student_wrote_unescaped(graded):
 
 def test_each_mistake_gets_its_own_message_through_the_sandbox(graded, tmp_path):
     given = settle(tmp_path)
-    wrong = {"square": "[v * v for v in values]", "same": "values", "two": "[v + 2 for v in values]",
-             "odd": "[1, 2, 3]"}
+    wrong = {
+        "square": "[v * v for v in values]",
+        "same": "values",
+        "two": "[v + 2 for v in values]",
+        "odd": "[1, 2, 3]",
+    }
     for name, value in wrong.items():
         (given["folder"] / f"{name}.ipynb").write_text(hostile.notebook(f"def double(values):\n    return {value}\n"))
     write_roster(given["roster"], [[n, ""] for n in wrong])
@@ -136,8 +149,13 @@ def test_each_mistake_gets_its_own_message_through_the_sandbox(graded, tmp_path)
 @pytest.mark.parametrize("name", load_all(ROOT / "instructor"))
 def test_every_homework_passes_its_solution_and_does_not_attempt_its_stub(tmp_path, name):
     instructor, known = ROOT / "instructor", load_all(ROOT / "instructor")[name]
-    given = dict(folder=tmp_path / "in", roster=tmp_path / "roster.csv", out=tmp_path / "out", instructor=instructor,
-                 settings=tmp_path / "grading.toml")
+    given = dict(
+        folder=tmp_path / "in",
+        roster=tmp_path / "roster.csv",
+        out=tmp_path / "out",
+        instructor=instructor,
+        settings=tmp_path / "grading.toml",
+    )
     given["folder"].mkdir()
     given["settings"].write_text((instructor / "grading.toml").read_text().replace("change-me", "of the test"))
     stub = json.loads((ROOT / "chapters" / "homework" / f"{name}.ipynb").read_text(encoding="utf-8"))
@@ -154,10 +172,11 @@ def test_every_homework_passes_its_solution_and_does_not_attempt_its_stub(tmp_pa
 @needs_sandbox
 def test_a_neighbours_numbers_do_not_pass(tmp_path):
     given = settle(tmp_path)
-    part = grade.load_all(given["instructor"])["double"].parts[0]
-    mine = {json.dumps(c["inputs"][0]): c["expected"] for c in grade.cases(part, "seed-of-the-test", "ada")}
-    copied = hostile.notebook(f"import json\nKNOWN = {mine!r}\ndef double(values):\n"
-                              "    return KNOWN.get(json.dumps(values), [0, 0, 0])\n")
+    part = load_all(given["instructor"])["double"].parts[0]
+    mine = {json.dumps(c["inputs"][0]): c["expected"] for c in cases(part, "seed-of-the-test", "ada")}
+    copied = hostile.notebook(
+        f"import json\nKNOWN = {mine!r}\ndef double(values):\n    return KNOWN.get(json.dumps(values), [0, 0, 0])\n"
+    )
     for name in ("ada", "bo"):
         (given["folder"] / f"{name}.ipynb").write_text(copied)
     write_roster(given["roster"], [["ada", ""], ["bo", ""]])
@@ -172,8 +191,19 @@ def test_a_run_that_was_stopped_goes_on_and_repeats_nothing(tmp_path):
     for name in names:
         (given["folder"] / f"{name}.ipynb").write_text(hostile.notebook(hostile.HONEST))
     write_roster(given["roster"], [[n, ""] for n in names])
-    command = [sys.executable, "-m", "lmtune", "grade", str(given["folder"]), "--roster", str(given["roster"]),
-               "--out", str(given["out"]), "--instructor", str(given["instructor"])]
+    command = [
+        sys.executable,
+        "-m",
+        "lmtune",
+        "grade",
+        str(given["folder"]),
+        "--roster",
+        str(given["roster"]),
+        "--out",
+        str(given["out"]),
+        "--instructor",
+        str(given["instructor"]),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     for _ in range(2):
         process.stdout.readline()
@@ -207,13 +237,23 @@ def test_one_is_graded_anew_and_a_new_submission_is_noticed(tmp_path):
 
 @needs_sandbox
 def test_points_lateness_and_the_open_question(tmp_path):
-    given = settle(tmp_path, 'homework = "double"\nseed = "s"\n[points]\ndouble = 8\n'
-                   '[late]\ndeadline = 2026-01-01T00:00:00Z\ngrace_minutes = 10\nper_day = 0.25\nmost = 0.5\n')
+    given = settle(
+        tmp_path,
+        'homework = "double"\nseed = "s"\n[points]\ndouble = 8\n'
+        "[late]\ndeadline = 2026-01-01T00:00:00Z\ngrace_minutes = 10\nper_day = 0.25\nmost = 0.5\n",
+    )
     for name in ("early", "grace", "late", "later"):
         (given["folder"] / f"{name}.ipynb").write_text(hostile.notebook(hostile.HONEST))
-    write_roster(given["roster"], [["early", "", "2025-12-31T23:00"], ["grace", "", "2026-01-01T00:09Z"],
-                                   ["late", "", "2026-01-01T05:00"], ["later", "", "2026-02-01T05:00"]],
-                 "id,name,submitted")
+    write_roster(
+        given["roster"],
+        [
+            ["early", "", "2025-12-31T23:00"],
+            ["grace", "", "2026-01-01T00:09Z"],
+            ["late", "", "2026-01-01T05:00"],
+            ["later", "", "2026-02-01T05:00"],
+        ],
+        "id,name,submitted",
+    )
     grade.grade(**given, say=lambda text: None)
     assert [float(r["total"]) for r in results(given["out"]).values()] == [8, 8, 6, 4]
     opened = given["out"] / "open.csv"
@@ -233,25 +273,40 @@ def test_grading_refuses_where_it_cannot_isolate(tmp_path, monkeypatch, capsys):
     (given["folder"] / "ada.ipynb").write_text(hostile.notebook(hostile.HONEST))
     write_roster(given["roster"], [["ada", ""]])
     monkeypatch.setattr(sandbox, "missing", lambda: "no namespaces here")
-    arguments = ["grade", str(given["folder"]), "--roster", str(given["roster"]), "--out", str(given["out"]),
-                 "--instructor", str(given["instructor"])]
+    arguments = [
+        "grade",
+        str(given["folder"]),
+        "--roster",
+        str(given["roster"]),
+        "--out",
+        str(given["out"]),
+        "--instructor",
+        str(given["instructor"]),
+    ]
     assert main(arguments) == 2
     assert "no namespaces here" in capsys.readouterr().err and not given["out"].exists()
     assert main([*arguments, "--unsafe"]) == 0
     assert float(results(given["out"])["ada"]["double"]) == 10
 
 
-@pytest.mark.parametrize("text, words", [
-    ('homework = "double"\n', "no seed of its own"), ('seed = "change-me"\n', "no seed of its own"),
-    ('seed = "s"\nsede = 1\n', "'sede'"), ('seed = "s"\n[late]\nper_day = 2\n', "from 0 to 1"),
-    ('seed = "s"\n[points]\nx = -1\n', "0 or more"), ('seed = "s"\n[limits]\nhours = 1\n', "hours"),
-    ('seed = "s"\n[limits]\nseconds = 0\n', "from 1 on"), ("seed = \n", "no TOML"),
-])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ('homework = "double"\n', "no seed of its own"),
+        ('seed = "change-me"\n', "no seed of its own"),
+        ('seed = "s"\nsede = 1\n', "'sede'"),
+        ('seed = "s"\n[late]\nper_day = 2\n', "from 0 to 1"),
+        ('seed = "s"\n[points]\nx = -1\n', "0 or more"),
+        ('seed = "s"\n[limits]\nhours = 1\n', "hours"),
+        ('seed = "s"\n[limits]\nseconds = 0\n', "from 1 on"),
+        ("seed = \n", "no TOML"),
+    ],
+)
 def test_a_wrong_grading_file_is_refused(tmp_path, text, words):
     path = tmp_path / "grading.toml"
     path.write_text(text)
     with pytest.raises(ValueError, match=words):
-        grade.policy(path)
+        policy(path)
 
 
 def test_a_wrong_roster_is_refused(tmp_path):

@@ -1,4 +1,5 @@
 """The homework: published examples, notebooks, and what a student sees while working."""
+
 import json
 import random
 
@@ -10,6 +11,8 @@ from instructor import table as tables
 from lmtune.chapters import card, registry
 from lmtune.chapters.homework import HOMEWORK
 from lmtune.exercises import exercise as ex
+from lmtune.exercises.cases import feedback
+from lmtune.exercises.plain import difference, plain
 from lmtune.grading import homework
 
 INSTRUCTOR = source.ROOT / "instructor"
@@ -35,8 +38,8 @@ def test_nothing_else_is_published():
 def test_the_reference_agrees_with_the_truth_on_many_draws(name, part):
     for student in range(40):
         for case in homework.cases(part, "a seed", str(student)):
-            value = homework.plain(part.reference(*case["inputs"]))
-            assert not homework.difference(value, case["expected"]), case
+            value = plain(part.reference(*case["inputs"]))
+            assert not difference(value, case["expected"], part.tolerance), case
 
 
 @each_part
@@ -48,16 +51,18 @@ def test_every_draw_tells_the_mistakes_apart(name, part):
             values = []
             for case in drawn:
                 try:
-                    values.append(homework.plain(wrong(*json.loads(json.dumps(case["inputs"])))))
+                    values.append(plain(wrong(*json.loads(json.dumps(case["inputs"])))))
                 except Exception:
                     values.append(None)
-            assert homework.feedback(drawn, values, [], "").hint == hint
+            assert feedback(part, drawn, values).hint == hint
 
 
 @each_part
 def test_inputs_are_drawn_from_the_student_and_the_seed(name, part):
-    inputs = {json.dumps([c["inputs"] for c in homework.cases(part, *given)])
-              for given in [("a", "ada"), ("a", "bo"), ("b", "ada"), homework.PUBLIC]}
+    inputs = {
+        json.dumps([c["inputs"] for c in homework.cases(part, *given)])
+        for given in [("a", "ada"), ("a", "bo"), ("b", "ada"), homework.PUBLIC]
+    }
     assert len(inputs) == 4
     assert homework.cases(part, "a", "ada") == homework.cases(part, "a", "ada")
 
@@ -106,7 +111,7 @@ def test_the_table_lists_every_part_and_exercise():
 
 @pytest.fixture
 def fresh(monkeypatch):
-    monkeypatch.setattr(ex, "LAST", {})
+    monkeypatch.setattr(registry, "LAST", {})
     monkeypatch.setattr(card, "OPENED", {})
 
 
@@ -132,8 +137,11 @@ def test_the_card_says_how_far_one_has_come(fresh, capsys):
     capsys.readouterr()
     card.card("homework/schedule")
     assert capsys.readouterr().out.splitlines() == [
-        "homework/schedule: 1 of 3 passed.", "  rates: passed.", "  updates: not yet, 1 hint opened.",
-        "  paired-difference: not checked yet."]
+        "homework/schedule: 1 of 3 passed.",
+        "  rates: passed.",
+        "  updates: not yet, 1 hint opened.",
+        "  paired-difference: not checked yet.",
+    ]
     assert card.passed("homework/rates") and not card.passed("homework/rates", "homework/updates")
     card.card("regularization")
     assert "regularization: 0 of 6 passed." in capsys.readouterr().out

@@ -1,4 +1,5 @@
 """The students' edition holds no line of a solution, anywhere, and it runs to its end."""
+
 import json
 import shutil
 import zipfile
@@ -89,15 +90,31 @@ def test_a_notebook_with_a_solution_is_not_released(tmp_path):
 
 def test_nothing_is_overwritten(tmp_path, capsys):
     (tmp_path / "out").mkdir()
-    assert main(["release", "--out", str(tmp_path / "out"), "--instructor", str(INSTRUCTOR),
-                 "--notebooks", str(NOTEBOOKS)]) == 2
+    assert (
+        main(
+            ["release", "--out", str(tmp_path / "out"), "--instructor", str(INSTRUCTOR), "--notebooks", str(NOTEBOOKS)]
+        )
+        == 2
+    )
     assert "exists already" in capsys.readouterr().err
 
 
 def test_outputs_alone_are_removed_by_the_release(tmp_path):
-    made = bare({"nbformat": 4, "metadata": {"x": SECRET}, "cells": [
-        {"cell_type": "code", "source": ["a\n", "b"], "metadata": {"x": SECRET, "tags": ["t"]}, "outputs": [SECRET],
-         "execution_count": 3}]})
+    made = bare(
+        {
+            "nbformat": 4,
+            "metadata": {"x": SECRET},
+            "cells": [
+                {
+                    "cell_type": "code",
+                    "source": ["a\n", "b"],
+                    "metadata": {"x": SECRET, "tags": ["t"]},
+                    "outputs": [SECRET],
+                    "execution_count": 3,
+                }
+            ],
+        }
+    )
     assert SECRET not in json.dumps(made) and made["cells"][0]["source"] == "a\nb"
 
 

@@ -1,4 +1,5 @@
 """What a process in the sandbox can reach, and that the tests see a difference without it."""
+
 import json
 import os
 import shutil
@@ -9,14 +10,15 @@ import hostile
 import pytest
 
 from lmtune.exercises import plain
-from lmtune.grading import inside, sandbox
+from lmtune.grading import notebook_code, sandbox
 
 needs_sandbox = pytest.mark.skipif(not hostile.NAMESPACES, reason=hostile.NONE)
 
 
 def first(code, folder, unsafe=False, **limits):
-    outcome = sandbox.run({"code": code, "name": "f", "cases": [[]]}, folder, 1,
-                          sandbox.Limits(**{"seconds": 5, **limits}), unsafe)
+    outcome = sandbox.run(
+        {"code": code, "name": "f", "cases": [[]]}, folder, 1, sandbox.Limits(**{"seconds": 5, **limits}), unsafe
+    )
     return outcome.replies[0] if outcome.replies else outcome.ended
 
 
@@ -45,8 +47,10 @@ def test_the_environment_is_written_anew(tmp_path, monkeypatch):
 @needs_sandbox
 def test_it_is_an_ordinary_user_alone_with_its_folder(tmp_path):
     (tmp_path / "data.txt").write_text("mine")
-    code = ("import os\ndef f():\n    return [os.getuid(), [p for p in os.listdir('/proc') if p.isdigit()], "
-            "os.listdir('.'), os.listdir(os.environ['HOME']), [n for _, n in __import__('socket').if_nameindex()]]")
+    code = (
+        "import os\ndef f():\n    return [os.getuid(), [p for p in os.listdir('/proc') if p.isdigit()], "
+        "os.listdir('.'), os.listdir(os.environ['HOME']), [n for _, n in __import__('socket').if_nameindex()]]"
+    )
     user, processes, files, home, interfaces = first(code, tmp_path)["value"]
     assert (user, files, home) == (1000, ["data.txt"], []) and len(processes) == 2 and set(interfaces) <= {"lo"}
 
@@ -60,13 +64,19 @@ def test_what_it_writes_stays_inside(tmp_path):
 
 
 @needs_sandbox
-@pytest.mark.parametrize("code, words", [
-    ("def f():\n    return bytearray(9 * 10**9)", "MemoryError"),
-    ("def f():\n    return open('/tmp/a', 'wb').write(bytes(40 * 10**6))", "File too large"),
-    ("import threading\ndef f():\n    for _ in range(50): threading.Thread(target=__import__('time').sleep, "
-     "args=(9,), daemon=True).start()", "can't start new thread"),
-    ("def f():\n    return [open('/dev/null') for _ in range(500)]", "Too many open files"),
-])
+@pytest.mark.parametrize(
+    "code, words",
+    [
+        ("def f():\n    return bytearray(9 * 10**9)", "MemoryError"),
+        ("def f():\n    return open('/tmp/a', 'wb').write(bytes(40 * 10**6))", "File too large"),
+        (
+            "import threading\ndef f():\n    for _ in range(50): threading.Thread(target=__import__('time').sleep, "
+            "args=(9,), daemon=True).start()",
+            "can't start new thread",
+        ),
+        ("def f():\n    return [open('/dev/null') for _ in range(500)]", "Too many open files"),
+    ],
+)
 def test_limits_of_one_process_bind(tmp_path, code, words):
     assert words in first(code, tmp_path)["error"]
 
@@ -79,8 +89,9 @@ def test_time_counts_from_when_the_answer_begins(tmp_path):
 
 @needs_sandbox
 def test_arrays_and_tensors_become_lists(tmp_path):
-    assert first("import numpy as np\ndef f():\n    return {'a': np.arange(3), 'b': (1, np.float32(0.5))}", tmp_path,
-                 seconds=20)["value"] == {"a": [0, 1, 2], "b": [1, 0.5]}
+    assert first(
+        "import numpy as np\ndef f():\n    return {'a': np.arange(3), 'b': (1, np.float32(0.5))}", tmp_path, seconds=20
+    )["value"] == {"a": [0, 1, 2], "b": [1, 0.5]}
 
 
 def test_a_limit_that_makes_no_sense_is_refused():
@@ -96,20 +107,36 @@ def test_an_ordinary_user_can_isolate_too(tmp_path):
     for path in (tmp_path, *tmp_path.parents):
         if path.stat().st_uid == os.getuid() and path != path.parent:
             path.chmod(path.stat().st_mode | 0o055)
-    code = "from lmtune import sandbox; print(repr(sandbox.missing()))"
+    code = "from lmtune.grading import sandbox; print(repr(sandbox.missing()))"
     become = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "env", "-i", "TMPDIR=/tmp"]
-    done = subprocess.run([*become, f"PYTHONPATH={tmp_path}", "/usr/bin/python3", "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [*become, f"PYTHONPATH={tmp_path}", "/usr/bin/python3", "-c", code], capture_output=True, text=True
+    )
     if "SyntaxError" in done.stderr or "setpriv" in done.stderr:
         pytest.skip("this system has no other Python that is new enough, or no setpriv")
     assert done.stdout.strip() == "''", done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("value, truth, same", [
-    (1.0, 1, True), (0.1 + 0.2, 0.3, True), (1.0001, 1.0, False), (True, 1, False), ("1", 1, False),
-    ([1], [1, 2], False), ([[1.0], "a"], [[1], "a"], True), (float("nan"), float("nan"), True), (float("inf"), float("inf"), True),
-    (None, 0, False), ({"a": 1}, {"a": 1.0}, True), ({"a": 1}, {"b": 1}, False), (10**400, 1.0, False),
-    (10**400, 10**400, True), ([], {}, False),
-])
+@pytest.mark.parametrize(
+    "value, truth, same",
+    [
+        (1.0, 1, True),
+        (0.1 + 0.2, 0.3, True),
+        (1.0001, 1.0, False),
+        (True, 1, False),
+        ("1", 1, False),
+        ([1], [1, 2], False),
+        ([[1.0], "a"], [[1], "a"], True),
+        (float("nan"), float("nan"), True),
+        (float("inf"), float("inf"), True),
+        (None, 0, False),
+        ({"a": 1}, {"a": 1.0}, True),
+        ({"a": 1}, {"b": 1}, False),
+        (10**400, 1.0, False),
+        (10**400, 10**400, True),
+        ([], {}, False),
+    ],
+)
 def test_comparison(value, truth, same):
     assert (plain.difference(value, truth) == "") is same
 
@@ -119,17 +146,24 @@ def test_comparison_says_where():
 
 
 def test_code_is_taken_without_what_it_does_not_need():
-    cells = ["import math, slow_package", "history = train()", "FACTOR = 2",
-             "def inner(x):\n    return FACTOR * math.sqrt(x)",
-             "def f(x):\n    return inner(x)", "print(f(3))"]
-    body, remarks = inside.statements(cells)
-    code = "\n".join(__import__("ast").unparse(s) for s in inside.needed("f", body))
+    cells = [
+        "import math, slow_package",
+        "history = train()",
+        "FACTOR = 2",
+        "def inner(x):\n    return FACTOR * math.sqrt(x)",
+        "def f(x):\n    return inner(x)",
+        "print(f(3))",
+    ]
+    body, remarks = notebook_code.statements(cells)
+    code = "\n".join(__import__("ast").unparse(s) for s in notebook_code.needed("f", body))
     assert remarks == [] and "train" not in code and "print" not in code
     assert "FACTOR = 2" in code and "import math" in code
 
 
 def test_the_program_needs_no_heavy_library():
-    code = ("import sys; sys.argv = ['x']; import lmtune.grading.inside, lmtune.grading.namespaces, lmtune.grading.sandbox\n"
-            "print([m for m in ('torch', 'numpy', 'transformers') if m in sys.modules])")
+    code = (
+        "import sys; sys.argv = ['x']; import lmtune.grading.inside, lmtune.grading.namespaces, lmtune.grading.sandbox\n"
+        "print([m for m in ('torch', 'numpy', 'transformers') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.replace("'", '"')) == []

@@ -1,157 +1,109 @@
 """The exercise "token loss": next-token cross-entropy of a padded batch."""
+
 from __future__ import annotations
 
 import math
-from typing import Any
+import random
 
-import torch
-import torch.nn.functional as F
-
-from lmtune.exercises.exercise import Exercise, Feedback, call, recognise
-from lmtune.exercises.numeric import differs, near, not_a_number, number
-
-_FORM = "token_loss(logits, labels)"
+from lmtune.chapters.first_fine_tune.token_loss_places import MEANS, PLACES, truth
+from lmtune.exercises.exercise import Exercise
+from lmtune.exercises.inputs import integers, normal
 
 
-def _batch(rows: int, length: int, vocabulary: int, scale: float) -> tuple[torch.Tensor, ...]:
+def _inputs(rng: random.Random) -> list:
+    # In the last, the logits are so far apart that softmax and log in two steps give infinity.
+    return [_batch(rng, 3, 8, 11, 1.0), _batch(rng, 4, 9, 5, 3.0), _batch(rng, 2, 6, 7, 300.0)]
+
+
+def _batch(rng: random.Random, rows: int, length: int, vocabulary: int, scale: float) -> list:
     """Logits and labels; each row is shorter than the one above, and the first has a gap."""
-    made = torch.Generator().manual_seed(7)
-    logits = scale * torch.randn(rows, length, vocabulary, generator=made)
-    labels = torch.randint(vocabulary, (rows, length), generator=made)
+    logits = scale * normal(rng, rows, length, vocabulary).float()
+    labels = integers(rng, 0, vocabulary, rows, length)
     labels[0, 2] = -100
     for b in range(1, rows):
-        labels[b, length - 2 * b:] = -100
-    return logits.clamp(-300, 300), labels
+        labels[b, length - 2 * b :] = -100
+    return [logits.clamp(-300, 300), labels]
 
 
-def _mean_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    return F.cross_entropy(logits.flatten(0, 1), labels.flatten())  # ignores -100
+def _labelled(scores, y):
+    """Of scores for each next token, those of the labels that count."""
+    counts = y[:, 1:] != -100
+    return scores[counts].gather(1, y[:, 1:][counts][:, None])
 
 
-def _shift_mistakes(logits: torch.Tensor, labels: torch.Tensor) -> list[tuple[Any, str]]:
-    """What each known mistake about places makes of these inputs, and its hint."""
-    x, y, places = logits[:, :-1], labels[:, 1:], labels[:, :-1] != -100
-    as_zero = F.cross_entropy(x.transpose(1, 2), y.clamp(min=0), reduction="none")
-    own = ("every position is compared with its own label: logits[b, t] score the label at "
-           "[b, t + 1], so shift one against the other")
-    rolled = ("roll brings a first label round to the end of a row, where nothing follows: leave "
-              "the last position out")
-    scored = ("-100 was scored as if it were token 0: making it a valid index is not enough, "
-              "leave those positions out of the mean")
-    return [
-        (_mean_loss(logits, labels), own), (_mean_loss(x, labels[:, :-1]), own),
-        (_mean_loss(logits[:, 1:], y), own),
-        (_mean_loss(logits[:, 1:], labels[:, :-1]),
-         "the shift goes the wrong way: each position is compared with the label before it; "
-         "logits[b, t] score the label at [b, t + 1]"),
-        (_mean_loss(logits[:, :-2], labels[:, 2:]),
-         "the shift was made twice: logits[b, t] are compared with the label at [b, t + 2]; "
-         "shift once"),
-        (_mean_loss(logits, labels.roll(-1, 1)), rolled),
-        (_mean_loss(logits, labels.roll(-1)), rolled),
-        (F.cross_entropy(logits.flatten(0, 1)[:-1], labels.flatten()[1:]),
-         "the rows were joined before the shift, so the end of one is compared with the start of "
-         "the next: shift within each row first"),
-        (as_zero[places].mean(),
-         "the mask was not shifted: which predictions count is said by the labels that are "
-         "predicted, at [b, t + 1]"),
-        (as_zero.mean(), scored), (as_zero.sum() / (y != -100).sum(), scored),
-        (F.cross_entropy(x.reshape(len(x), x.shape[2], -1), y),
-         "reshape and view only cut the numbers anew, so positions and vocabulary got mixed: "
-         "swap two axes with transpose, or flatten the first two"),
-    ]
+def _p(x, y):
+    return _labelled(x[:, :-1].softmax(-1), y)
 
 
-def _mean_mistakes(logits: torch.Tensor, labels: torch.Tensor) -> list[tuple[Any, str]]:
-    """What each known mistake about the mean or the unit makes of these inputs, and its hint."""
-    (rows, length), counts = labels.shape, labels[:, 1:] != -100
-    each = F.cross_entropy(logits[:, :-1].transpose(1, 2), labels[:, 1:], reduction="none")
-    total, n = each.sum(), int(counts.sum())
-    every = (f"positions with -100 are counted: the sum is right, but it is shared by only {n} "
-             "labels, not by every position")
-    by_length = ("the sum was divided by the length of a row: the denominator is the number of "
-                 "labels of the batch that count")
-    return [
-        (total, "that is the sum over the labels: take their mean"),
-        (total / (rows * (length - 1)), every), (total / (rows * length), every),
-        (total / length, by_length), (total / (length - 1), by_length),
-        (total / rows, "that is the sum of each row, averaged over rows: every label weighs the "
-         "same, so divide by their number"),
-        (total / (labels != -100).sum(),
-         "the denominator counts the first label of each row too, and nothing predicts that one"),
-        ((each.sum(1) / counts.sum(1)).mean(),
-         "that is the mean of the rows' means: a label of a short row weighs more there. Take "
-         "one mean over all labels of the batch"),
-        (total / n / math.log(2), "that is in bits: nats take the natural logarithm, not log2"),
-        (-total / n, "the sign is wrong: a loss is the negative logarithm of the probability"),
-        ((total / n).exp(), "that is the perplexity, exp of the loss: leave the exp out"),
-    ]
+def _exponentials(x, y):
+    made = x[:, :-1].exp()
+    return -_labelled(made / made.sum(-1, keepdim=True), y).log().mean()
 
 
-def _log_mistakes(logits: torch.Tensor, labels: torch.Tensor) -> list[tuple[Any, str]]:
-    """What each known mistake about softmax and logarithm makes of these inputs, and its hint."""
-    x, y = logits[:, :-1], labels[:, 1:]
-    counts = y != -100
-
-    def labelled(scores: torch.Tensor) -> torch.Tensor:
-        return scores[counts].gather(1, y[counts][:, None])
-
-    p = labelled(x.softmax(-1))
-    no_log = "that is made of probabilities: take the logarithm of each before the mean"
-    log_last = ("that is the logarithm of the mean probability: take the logarithm of each "
-                "probability first, then the mean")
-    axis = "softmax was taken over the wrong axis: the vocabulary is the last one"
-    added = ("a small number was added to the probabilities, or they were kept above one: that "
-             "only hides an infinite logarithm, and unlikely tokens get a wrong loss. softmax "
-             "and logarithm should be one step")
-    return [
-        (p.mean(), no_log), (-p.mean(), no_log), (1 - p.mean(), no_log),
-        (-p.mean().log(), log_last), (p.mean().log(), log_last),
-        (-labelled(x).mean(), "the logits are not normalised yet: softmax over the vocabulary "
-         "makes probabilities of them"),
-        (_mean_loss(x.softmax(-1), y),
-         "cross_entropy takes the logits and does the softmax itself: do not do it twice"),
-        (-labelled(x.log_softmax(0)).mean(), axis), (-labelled(x.log_softmax(1)).mean(), axis),
-        (-labelled(logits.log_softmax(1)[:, :-1]).mean(), axis),
-    ] + [(-(p + tiny).log().mean(), added)
-         for tiny in [10.0 ** -k for k in range(1, 46)] + [2.0 ** -23, 2.0 ** -52, 2.0 ** -126]]
+def _one_maximum(x, y):
+    lower = x - x.max()
+    return (lower[:, :-1].exp().sum(-1).log()[y[:, 1:] != -100] - _labelled(lower[:, :-1], y)[:, 0]).mean()
 
 
-def _loss_hint(produced: float, truth: float, logits: torch.Tensor, labels: torch.Tensor) -> str:
-    if not math.isfinite(produced):
-        return ("the logits are large here: an exponential overflows, or a probability becomes 0 "
-                "and its logarithm infinite. softmax and logarithm should be one step, with no "
-                "exponential of a large number in it" if logits.abs().max() > 100 else
-                "the logits are small here: look for a logarithm of 0, or a division by 0")
-    if abs(produced - truth) < 0.006:
-        otherwise = "close, but not exact: do not round, and compute in the type of the logits"
-    else:
-        otherwise = ("compare with the definition: -log softmax(logits[b, t])[labels[b, t + 1]] "
-                     "for each label that counts, and the mean over all of these")
-    mistakes = [made for known in (_shift_mistakes, _mean_mistakes, _log_mistakes)
-                for made in known(logits, labels)]
-    return recognise(lambda wrong: near(produced, float(wrong)), mistakes, otherwise)
+_NO_LOG = "that is made of probabilities: take the logarithm of each before the mean"
+_LOG_LAST = "that is the logarithm of the mean probability: take the logarithm of each probability first, then the mean"
+_AXIS = "softmax was taken over the wrong axis: the vocabulary is the last one, and this was"
+_LARGE = "softmax and logarithm should be one step, with no exponential of a large number in it"
 
-
-def _judge_token_loss(answer: Any) -> Feedback | None:
-    # In the last, the logits are so far apart that softmax and log in two steps give infinity.
-    for rows, length, vocabulary, scale in ((3, 8, 11, 1.0), (4, 9, 5, 3.0), (2, 6, 7, 300.0)):
-        logits, labels = _batch(rows, length, vocabulary, scale)
-        truth = float(_mean_loss(logits[:, :-1], labels[:, 1:]))
-        value = call(answer, logits, labels, form=_FORM)
-        produced = number(value)
-        if produced is None:
-            return not_a_number(value)
-        if not near(produced, truth):
-            n = int((labels[:, 1:] != -100).sum())
-            return differs(produced, truth, "nats", _loss_hint(produced, truth, logits, labels),
-                            f"B = {rows}, T = {length}, V = {vocabulary}, {n} labels that count, "
-                            f"logits from {logits.min():.0f} to {logits.max():.0f}")
-    return None
-
+_LOGARITHMS = [
+    (lambda x, y: _p(x, y).mean(), _NO_LOG),
+    (lambda x, y: -_p(x, y).mean(), f"{_NO_LOG}, and the minus behind it"),
+    (lambda x, y: 1 - _p(x, y).mean(), f"{_NO_LOG}; a minus makes a loss of it, not 1 minus"),
+    (lambda x, y: -_p(x, y).mean().log(), _LOG_LAST),
+    (lambda x, y: _p(x, y).mean().log(), f"{_LOG_LAST}, and a minus"),
+    (
+        lambda x, y: -_labelled(x[:, :-1], y).mean(),
+        "the logits are not normalised yet: softmax over the vocabulary makes probabilities of them",
+    ),
+    (
+        lambda x, y: truth(x.softmax(-1), y),
+        "cross_entropy takes the logits and does the softmax itself: do not do it twice",
+    ),
+    (lambda x, y: -_labelled(x[:, :-1].log_softmax(0), y).mean(), f"{_AXIS} the first, over the rows"),
+    (lambda x, y: -_labelled(x[:, :-1].log_softmax(1), y).mean(), f"{_AXIS} the second, over the positions"),
+    (lambda x, y: -_labelled(x.log_softmax(1)[:, :-1], y).mean(), f"{_AXIS} the second, over all positions"),
+    (
+        lambda x, y: -_p(x, y).log().mean(),
+        "the logits are large here: an exponential overflows, or a probability becomes 0 and its logarithm infinite. "
+        f"{_LARGE}",
+    ),
+    (
+        _exponentials,
+        f"the logits are large here: an exponential overflows, and infinity is divided by infinity. {_LARGE}",
+    ),
+    (
+        _one_maximum,
+        "one maximum was taken from all logits, so that elsewhere every exponential becomes 0: take each position's "
+        "own maximum, over the vocabulary",
+    ),
+    (lambda x, y: math.nan, "the logits are small here: look for a logarithm of 0, or a division by 0"),
+    (lambda x, y: math.inf, "infinite even where the logits are small: look for the logarithm of 0"),
+]
+_ROUNDED = [
+    (
+        lambda x, y, digits=digits: round(float(truth(x, y)), digits),
+        f"close, but not exact: do not round to {digits} behind the point, and compute in the type of the logits",
+    )
+    for digits in (1, 2, 3)
+]
+_ADDED = [
+    (
+        lambda x, y, tiny=tiny: -(_p(x, y) + tiny).log().mean(),
+        f"a small number was added to the probabilities, or they were kept above one, here {tiny:.3g}: that only "
+        "hides an infinite logarithm, and unlikely tokens get a wrong loss. softmax and logarithm should be one step",
+    )
+    for tiny in [*(10.0**-k for k in range(1, 46)), 2.0**-23, 2.0**-52, 2.0**-126]
+]
 
 EXERCISE = Exercise(
-    id="token-loss", level="core", minutes=12, judge=_judge_token_loss,
+    id="token-loss",
+    level="core",
+    minutes=12,
     aim="Write the loss that every language model is trained on, for a padded batch.",
     stub='''\
 def token_loss(logits, labels):
@@ -163,4 +115,11 @@ def token_loss(logits, labels):
     Write it out: F.cross_entropy is what the check compares with.
     """
     ...  # your code here
-''')
+''',
+    inputs=_inputs,
+    truth=truth,
+    gives="one number for all of the text: a float, or a tensor with a single element",
+    otherwise="compare with the definition: -log softmax(logits[b, t])[labels[b, t + 1]] for each label that counts, "
+    "and the mean over all of these",
+    mistakes=[*PLACES, *MEANS, *_LOGARITHMS, *_ROUNDED, *_ADDED],
+)

@@ -1,41 +1,51 @@
 """The exercises of the homework: their checks compare with published examples, which are data.
 
-The truths and the solutions are the instructor's; see :mod:`lmtune.grading.homework`.  Grading uses other
-inputs than these.
+The truths and the solutions are the instructor's; see :mod:`lmtune.grading.homework`.  Grading uses
+other inputs than these.
 """
+
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Callable
+from importlib.resources import files
 from typing import Any
 
-from lmtune.exercises.exercise import Exercise, Feedback, call, shown
-from lmtune.exercises.plain import plain
-
-_FILES = {path.stem: json.loads(path.read_text(encoding="utf-8"))
-          for path in sorted(Path(__file__).parent.glob("*.json"))}
+from lmtune.exercises.cases import Case
+from lmtune.exercises.exercise import Exercise
 
 
-def _judge_for(part: dict):
-    names = [n.strip() for n in part["form"].partition("(")[2].rstrip(")").split(",")]
-
-    def judge(answer: Any) -> Feedback | None:
-        from lmtune.exercises.cases import feedback
-
-        values = []
-        for case in part["cases"]:
-            value = call(answer, *case["inputs"], form=part["form"])
-            try:
-                values.append(plain(value))
-            except (TypeError, RuntimeError) as error:
-                return Feedback(shown(value), "numbers, text, lists, arrays or tensors", str(error))
-        return feedback(part["cases"], values, names, "none of the usual mistakes: open a hint with "
-                        f'lmtune.hint("homework/{part["id"]}"), and try the example by hand')
-    return judge
+def _looked_up(cases: list[Case], pick: Callable[[Case], Any]) -> Callable:
+    """A function that knows its values for the published inputs."""
+    known = {json.dumps(case["inputs"]): pick(case) for case in cases}
+    return lambda *inputs: known[json.dumps(list(inputs))]
 
 
+def _exercise(part: dict) -> Exercise:
+    cases = part["cases"]
+    return Exercise(
+        id=part["id"],
+        aim=part["aim"],
+        level=part["level"],
+        minutes=part["minutes"],
+        stub=part["stub"],
+        hints=tuple(part["hints"]),
+        tolerance=part["tolerance"],
+        inputs=lambda rng: [case["inputs"] for case in cases],
+        truth=_looked_up(cases, lambda case: case["expected"]),
+        mistakes=[
+            (_looked_up(cases, lambda case, i=i: case["mistakes"][i][0]), hint)
+            for i, (_, hint) in enumerate(cases[0]["mistakes"])
+        ],
+        otherwise="none of the usual mistakes: open a hint with "
+        f'lmtune.hint("homework/{part["id"]}"), and try the example by hand',
+    )
+
+
+_FILES = sorted((path for path in files(__name__).iterdir() if path.name.endswith(".json")), key=lambda p: p.name)
 #: The graded parts of each homework, by its name.
-HOMEWORK = {name: [Exercise(id=p["id"], aim=p["aim"], level=p["level"], minutes=p["minutes"], stub=p["stub"],
-                            judge=_judge_for(p), hints=tuple(p["hints"])) for p in data["parts"]]
-            for name, data in _FILES.items()}
+HOMEWORK = {
+    path.name[:-5]: [_exercise(part) for part in json.loads(path.read_text(encoding="utf-8"))["parts"]]
+    for path in _FILES
+}
 EXERCISES = [exercise for parts in HOMEWORK.values() for exercise in parts]

@@ -1,110 +1,56 @@
 """The exercise "halving": many short runs, and more updates for the few that are best."""
+
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Callable
 
-from lmtune.exercises.exercise import Exercise, Feedback, call, shown
-
-_FORM = "successive_halving(settings, train, steps, eta)"
-
-
-class _Runs:
-    """The losses of made-up runs, and which were asked for."""
-
-    def __init__(self, losses: dict[str, list[float]]):
-        self.losses, self.asked = losses, []
-
-    def __deepcopy__(self, memo: dict) -> _Runs:
-        return self  # so that the judge sees the calls
-
-    def __call__(self, setting, steps):
-        if len(self.asked) > 1000:
-            raise RuntimeError("train was called more than 1000 times: does the loop end when one is left?")
-        self.asked.append((setting, steps))
-        row = self.losses[setting]
-        position = max(i for i, s in enumerate(_STEPS) if s <= steps or i == 0)
-        return row[position]
+from lmtune.chapters.hyperparameter_tuning.halving_runs import halved, inputs, loss, observe
+from lmtune.exercises.exercise import Exercise
+from lmtune.exercises.plain import ANY
 
 
-_STEPS = [1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 27, 32, 36, 54, 64, 81, 108, 162]
+def _seen(**parts) -> Callable:
+    """What is seen of a mistake, whatever else the answer does."""
+    return lambda *case: {**dict.fromkeys(halved(*case), ANY), **{k.replace("_", " "): v for k, v in parts.items()}}
 
 
-def _made_up(n: int) -> dict[str, list[float]]:
-    """Losses that cross: what is best after few updates is not what is best after many."""
-    rows = {}
-    for i in range(n):
-        start, end = 5 - 0.1 * ((7 * i) % n), 2 + 0.1 * ((5 * i + 3) % n)
-        rows[f"s{i}"] = [end + (start - end) / (1 + 0.25 * s) for s in _STEPS]
-    return rows
+def _but(part: str, wrong: Callable) -> Callable:
+    """A mistake in a part of what is seen, where all else is right."""
+    return lambda *case: {**halved(*case), part: wrong(*case)}
 
 
-def _truth(losses: dict, steps: int, eta: int) -> tuple[str, list[tuple[str, int]]]:
-    """The survivor and the runs of the algorithm, found by sorting each rung."""
-    runs, alive, asked = _Runs(losses), list(losses), []
-    while len(alive) > 1:
-        asked += [(s, steps) for s in alive]
-        alive = sorted(alive, key=lambda s: runs(s, steps))[:max(1, len(alive) // eta)]
-        steps *= eta
-    return alive[0], asked
+def _went_on(count: Callable) -> Callable:
+    """A mistake in how many go into the second round; all is right where it does not show."""
+
+    def wrong(settings, curves, steps, eta):
+        kept = count(len(settings), eta)
+        seen = halved if kept == len(settings) // eta else _seen(went_on=kept)
+        return seen(settings, curves, steps, eta)
+
+    return wrong
 
 
-def _hint(runs: _Runs, asked: list, steps: int, eta: int, n: int) -> str:
-    rungs = {s: {name for name, t in runs.asked if t == s} for s in sorted({t for _, t in runs.asked})}
-    want = {s: {name for name, t in asked if t == s} for s in sorted({t for _, t in asked})}
-    if not rungs:
-        return "train was never called: each setting must be tried for steps updates first"
-    if min(rungs) != steps or len(rungs[steps]) < n:
-        return "in the first round every setting runs, for steps updates"
-    if len(rungs) == 1:
-        if len(runs.asked) > n:
-            return "each round ran as long as the first: a survivor's updates are multiplied by eta"
-        return "there is only one round: the survivors go on, with eta times as many updates, until one is left"
-    second = sorted(rungs)[1]
-    if second != steps * eta:
-        return "the second round should have eta times as many updates as the first"
-    if len(rungs[second]) == n:
-        return "nobody was sent home after the first round: keep the best len // eta"
-    ranked = sorted(runs.losses, key=lambda s: runs(s, steps))
-    if rungs[second] == set(ranked[-len(rungs[second]):]):
-        return "the settings with the largest losses went on: the best have the least loss"
-    if len(rungs[second]) != len(want[second]):
-        return (f"{len(rungs[second])} of {n} went into the second round and {len(want[second])} were "
-                "expected: len // eta, but at least one")
-    if rungs[second] != want[second]:
-        return "those that went on are not the best of the first round"
-    if sorted(rungs) != sorted(want):
-        return (f"rounds of {', '.join(map(str, sorted(rungs)))} updates were run and "
-                f"{', '.join(map(str, sorted(want)))} were expected: go on until one is left, and no longer")
-    if rungs != want:
-        return "later rounds went wrong: choose by the losses of the latest round, not of the first"
-    return ""
+def _last_updates(settings, curves, steps, eta):
+    while len(settings) // eta > 1:
+        settings, steps = settings[: len(settings) // eta], steps * eta
+    return steps
 
 
-def _judge(answer: Any) -> Feedback | None:
-    for n, steps, eta in ((9, 2, 3), (8, 1, 2), (8, 2, 3), (11, 2, 3)):
-        losses = _made_up(n)
-        runs = _Runs(losses)
-        survivor, asked = _truth(losses, steps, eta)
-        value = call(answer, list(losses), runs, steps, eta, form=_FORM)
-        calls = list(runs.asked)
-        given = f"{n} settings, steps {steps}, eta {eta}"
-        right = isinstance(value, str) and value == survivor
-        hint = _hint(runs, asked, steps, eta, n)
-        if not hint and len(calls) != len(asked):
-            hint = "some runs were made twice: call train once for each setting in each round"
-        if right and not hint:
-            continue
-        if not hint:
-            hint = ("give back the setting itself, the one that is left" if not (isinstance(value, str)
-                    and value in losses) else "the runs are right, but another setting was given back: the one "
-                    "that is left is the answer")
-        return Feedback(f"{shown(value)} after {len(calls)} runs", f"str {survivor!r} after {len(asked)} runs",
-                        hint, given)
-    return None
+def _one_round_more(*case):
+    right = halved(*case)
+    return [*right["later"], [_last_updates(*case) * case[-1], [right["given back"]]]]
+
+
+def _twin_lost(settings, curves, *rest):
+    twins = len({tuple(curve) for curve in curves.values()}) < len(settings)
+    return (_seen(they_were="others") if twins else halved)(settings, curves, *rest)
 
 
 EXERCISE = Exercise(
-    id="halving", level="challenge", minutes=20, judge=_judge,
+    id="halving",
+    level="challenge",
+    minutes=20,
     aim="Write successive halving: spend most updates on the settings that deserve them.",
     stub='''\
 def successive_halving(settings, train, steps, eta):
@@ -116,4 +62,58 @@ def successive_halving(settings, train, steps, eta):
     has eta times as many steps.  End when one is left.
     """
     ...  # your code here
-''')
+''',
+    inputs=inputs,
+    observe=observe,
+    truth=halved,
+    gives="the setting itself, the one that is left",
+    otherwise="write down by hand who runs in each round, for how long, and who is sent home: keep the best len // "
+    "eta, but at least one, and go on until one is left",
+    mistakes=[
+        (_seen(first_round="none"), "train was never called: each setting must be tried for steps updates first"),
+        (_seen(first_round="something else"), "in the first round every setting runs, for steps updates"),
+        (
+            _seen(second_round="none", made_twice=0),
+            "there is only one round: the survivors go on, with eta times as many updates, until one is left",
+        ),
+        (_seen(second_round="none"), "each round ran as long as the first: a survivor's updates are multiplied by eta"),
+        (
+            _seen(second_round="of another length"),
+            "the second round should have eta times as many updates as the first",
+        ),
+        (_went_on(lambda n, eta: n), "nobody was sent home after the first round: keep the best len // eta"),
+        (_seen(they_were="the worst"), "the settings with the largest losses went on: the best have the least loss"),
+        (_twin_lost, "two settings had the same loss, and one of them was lost: a loss cannot stand for its setting"),
+        (_seen(they_were="others"), "those that went on are not the best of the first round"),
+        (_went_on(lambda n, eta: n - n // eta), "len // eta were sent home after the first round: so many should stay"),
+        (_went_on(lambda n, eta: math.ceil(n / eta)), "the share that stays was rounded up: it is len // eta"),
+        (_went_on(lambda n, eta: n // eta + 1), "one too many stays after the first round: it is len // eta"),
+        (_went_on(lambda n, eta: n // 2), "half of them stay, whatever eta is: it is len // eta"),
+        (_went_on(lambda n, eta: eta), "eta settings stay: it is len // eta, one in eta of those that ran"),
+        (_but("later", _one_round_more), "the last one left was trained again: go on until one is left, and no longer"),
+        (
+            lambda *case: halved(*case, by=case[2]),
+            "later rounds went wrong: choose by the losses of the latest round, not of the first",
+        ),
+        (
+            lambda *case: halved(*case, until=case[-1]),
+            "it ends where eta settings or fewer are left: go on until one is",
+        ),
+        (
+            _but("made twice", lambda *case: ANY),
+            "some runs were made twice: call train once for each setting in each round",
+        ),
+        (
+            _but("given back", lambda *case: loss(case[1][halved(*case)["given back"]], _last_updates(*case))),
+            "give back the setting itself, not its loss",
+        ),
+        (
+            _but("given back", lambda *case: [halved(*case)["given back"]]),
+            "give back the setting itself, not a list with it",
+        ),
+        (
+            _but("given back", lambda *case: ANY),
+            "the runs are right, but another setting was given back: the one that is left is the answer",
+        ),
+    ],
+)

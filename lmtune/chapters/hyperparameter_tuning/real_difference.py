@@ -1,71 +1,45 @@
 """The exercise "real difference": the paired interval of two settings."""
+
 from __future__ import annotations
 
-import math
-from typing import Any
+import random
 
 import numpy as np
 from scipy import stats
 
-from lmtune.exercises.exercise import Exercise, Feedback, call, recognise, shown
-from lmtune.exercises.numeric import near, number
-
-_FORM = "difference(a, b)"
-
-
-def _mistakes(a: np.ndarray, b: np.ndarray) -> list[tuple[tuple[float, float], str]]:
-    d, n = a - b, len(a)
-    mean, sd, t = d.mean(), d.std(ddof=1), stats.t.ppf(0.975, n - 1)
-    half = t * sd / math.sqrt(n)
-    unpaired = math.sqrt(a.var(ddof=1) / n + b.var(ddof=1) / n)
-    return [
-        ((-mean, half), "the sign: a minus b, so that a better a gives a negative mean"),
-        ((mean, 1.96 * sd / math.sqrt(n)), "1.96 is for many seeds: for few, take Student's t with n - 1 degrees "
-                                           "of freedom, scipy.stats.t.ppf(0.975, n - 1)"),
-        ((mean, 2.776 * sd / math.sqrt(n)), "2.776 is t for five seeds, rounded: t depends on n, "
-                                            "scipy.stats.t.ppf(0.975, n - 1)"),
-        ((mean, stats.norm.ppf(0.975) * sd / math.sqrt(n)),
-         "the normal quantile is for many seeds: for few, take Student's t with n - 1 degrees of freedom"),
-        ((mean, stats.t.ppf(0.95, n - 1) * sd / math.sqrt(n)),
-         "0.95 leaves five per cent on one side: for an interval with two ends it is 0.975"),
-        ((mean, stats.t.ppf(0.975, n) * sd / math.sqrt(n)), "n - 1 degrees of freedom, not n: the mean took one"),
-        ((mean, t * d.std() / math.sqrt(n)), "the deviation was divided by n: for a sample it is n - 1, ddof=1"),
-        ((mean, t * sd), "that is the spread of single differences: the mean of n has a smaller one, by sqrt(n)"),
-        ((mean, t * sd / n), "divided by n where it should be sqrt(n)"),
-        ((mean, sd / math.sqrt(n)), "that is the standard error: the half-width of the interval is t times it"),
-        ((mean, t * unpaired), "the two lists were taken as unrelated: the same seed stands behind a[i] and b[i], "
-                               "so take the spread of their differences"),
-        ((mean, stats.t.ppf(0.975, 2 * n - 2) * unpaired),
-         "that is the test for two unrelated groups: here each seed has a pair, so take the differences first"),
-        ((mean - half, mean + half), "those are the two ends: give back the mean and the half-width"),
-        ((np.median(d), half), "the median is not the mean"),
-    ]
+from lmtune.chapters.hyperparameter_tuning.real_difference_widths import WIDTHS
+from lmtune.exercises.exercise import Exercise
+from lmtune.exercises.plain import ANY
 
 
-def _judge(answer: Any) -> Feedback | None:
-    for seed, n in ((0, 5), (4, 8)):
-        rng = np.random.default_rng(seed)
-        common = 3 + 0.2 * rng.standard_normal(n)
-        a, b = (common + shift + 0.03 * rng.standard_normal(n) for shift in (0, 0.05))
-        interval = stats.ttest_rel(a, b).confidence_interval(0.95)
-        truth = (interval.high + interval.low) / 2, (interval.high - interval.low) / 2
-        value = call(answer, a.tolist(), b.tolist(), form=_FORM)
-        two = [number(v) for v in value] if isinstance(value, (tuple, list)) else []
-        if len(two) != 2 or None in two:
-            return Feedback(shown(value), "two numbers, (mean, half_width)",
-                            "give both back: return mean, half_width")
-        if not all(map(near, two, truth)):
-            hint = recognise(lambda wrong: all(map(near, two, wrong)), _mistakes(a, b),
-                             "go in steps: the differences, their mean, their standard deviation, the error of "
-                             "the mean, and t times that" if not all(map(math.isfinite, two)) or near(two[0], truth[0])
-                             else "the mean is off already: it is the mean of a[i] - b[i]")
-            return Feedback(f"({two[0]:.7g}, {two[1]:.7g})", f"({truth[0]:.7g}, {truth[1]:.7g})", hint,
-                            f"{n} seeds, losses around {a.mean():.2f} and {b.mean():.2f}")
-    return None
+def _inputs(rng: random.Random) -> list:
+    """No case of five seeds: what is written for five is right there."""
+    cases = []
+    for n, shift in ((6, 0.1), (8, -0.1), (12, 0.07)):
+        common = [rng.gauss(3, 0.2) for _ in range(n)]
+        cases.append([[c + rng.gauss(0, 0.03) for c in common], [c + rng.gauss(shift, 0.03) for c in common]])
+    return cases
+
+
+def _truth(a, b):
+    interval = stats.ttest_rel(a, b).confidence_interval(0.95)
+    return (interval.high + interval.low) / 2, (interval.high - interval.low) / 2
+
+
+def _mean(wrong):
+    """A mistake in the mean, whatever the half-width is."""
+    return lambda a, b: (wrong(np.subtract(a, b)), ANY)
+
+
+def _ends(a, b):
+    mean, half = _truth(a, b)
+    return mean - half, mean + half
 
 
 EXERCISE = Exercise(
-    id="real-difference", level="core", minutes=12, judge=_judge,
+    id="real-difference",
+    level="core",
+    minutes=12,
     aim="Say whether one setting is better than another, or whether it was chance.",
     stub='''\
 def difference(a, b):
@@ -77,4 +51,32 @@ def difference(a, b):
     scipy.stats.t.ppf(0.975, n - 1): the paired t-test.
     """
     ...  # your code here
-''')
+''',
+    inputs=_inputs,
+    truth=_truth,
+    gives="both, two numbers: return mean, half_width",
+    otherwise="go in steps: the differences a[i] - b[i], their mean, their standard deviation, the error of the mean, "
+    "and t times that",
+    mistakes=[
+        (_ends, "those are the two ends: give back the mean and the half-width"),
+        (
+            lambda a, b: tuple(stats.ttest_rel(a, b)),
+            "those are the statistic and the p-value of the test: give back the mean of a - b and the half-width",
+        ),
+        (lambda a, b: _truth(a, b)[::-1], "the two are the wrong way round: the mean first, then the half-width"),
+        (_mean(lambda d: -d.mean()), "the sign: a minus b, so that a better a gives a negative mean"),
+        (lambda a, b: (abs(_truth(a, b)[0]), _truth(a, b)[1]), "the sign is lost: a better a gives a negative mean"),
+        (
+            lambda a, b: (np.abs(np.subtract(a, b)).mean(), _truth(a, b)[1]),
+            "each difference lost its sign: a minus b may have either",
+        ),
+        (np.subtract, "those are the differences themselves: give back their mean and the half-width"),
+        (_mean(np.median), "the median is not the mean"),
+        (_mean(sum), "that is the sum of the differences: divide by n"),
+        (
+            lambda a, b: (ANY, _truth(sorted(a), sorted(b))[1]),
+            "the lists were sorted, each for itself, and a[i] and b[i] no longer have the same seed",
+        ),
+        *WIDTHS,
+    ],
+)

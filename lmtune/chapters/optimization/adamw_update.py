@@ -1,98 +1,127 @@
 """The exercise "AdamW's update": one step, held against torch.optim.AdamW."""
+
 from __future__ import annotations
 
-from typing import Any
+import random
+from functools import partial
 
 import torch
 
-from lmtune.exercises.exercise import Exercise, Feedback, call, recognise
-from lmtune.exercises.tensors_plain import few, not_these, same, tensors
+from lmtune.exercises.exercise import Exercise
+from lmtune.exercises.inputs import normal
+from lmtune.exercises.plain import ANY
 
-_FORM = "adamw_step(w, g, m, v, t, lr, beta1, beta2, eps, decay)"
+
+def _inputs(rng: random.Random) -> list:
+    cases = []
+    for t in (1, 2, 5):
+        g = normal(rng, 4, 2)
+        m, v = (normal(rng, 4, 2) / 4, normal(rng, 4, 2) ** 2 / 9) if t > 1 else (0 * g, 0 * g)
+        g[0, 1] = m[0, 1] = v[0, 1] = 0.0  # a weight that has had no gradient yet: only eps keeps it from 0 / 0
+        cases.append([normal(rng, 4, 2), g, m, v, t, 0.05, 0.9, 0.97, 1e-2, 0.3])
+    return cases
 
 
-def _step(w, g, m, v, t, lr, beta1, beta2, eps, decay, *, decayed="before", corrected="both", root="outside",
-          square=True, share=True):
+def _truth(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    w = torch.nn.Parameter(w)
+    optimizer = torch.optim.AdamW([w], lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=decay)
+    optimizer.state[w] = {"step": torch.tensor(t - 1.0), "exp_avg": m, "exp_avg_sq": v}
+    w.grad = g
+    optimizer.step()
+    return w, optimizer.state[w]["exp_avg"], optimizer.state[w]["exp_avg_sq"]
+
+
+def _step(
+    *case,
+    late=0,
+    corrected="mv",
+    power=True,
+    share=True,
+    square=True,
+    old=False,
+    decayed="before",
+    shrink=lambda by, lr: 1 - lr * by,
+    below=lambda v, b, eps: (v / b).sqrt() + eps,
+):
     """AdamW, with switches for what people get wrong."""
+    w, g, m, v, t, lr, beta1, beta2, eps, decay = case
     if decayed == "gradient":
-        g = g + decay * w
-    m = beta1 * m + ((1 - beta1) if share else 1) * g
-    v = beta2 * v + (1 - beta2) * (g * g if square else g.abs())
-    a, b = (1 - beta1 * t, 1 - beta2 * t) if corrected == "times t" else (1 - beta1**t, 1 - beta2**t)
-    m_hat, v_hat = m if corrected in ("v", "none") else m / a, v if corrected in ("m", "none") else v / b
-    if decayed == "before":
-        w = w * (1 - lr * decay)
-    elif decayed == "without rate":
-        w = w * (1 - decay)
-    divisor = {"outside": v_hat.sqrt() + eps, "inside": (v_hat + eps).sqrt(), "none": v_hat + eps}[root]
-    w = w - lr * m_hat / divisor
-    return [w * (1 - lr * decay) if decayed == "after" else w, m, v]
+        g, decay = g + decay * w, 0
+    new_m = beta1 * m + (1 - beta1 if share else 1) * g
+    new_v = beta2 * v + (1 - beta2) * (g * g if square else g.abs())
+    m, v = (m, v) if old else (new_m, new_v)
+    a, b = (1 - beta ** (t + late) if power else 1 - beta * t for beta in (beta1, beta2))
+    a, b = a if "m" in corrected else 1, b if "v" in corrected else 1
+    move, kept = lr * m / a / below(v, b, eps), shrink(decay, lr)
+    return ((w - move) * kept if decayed == "after" else w * kept - move), new_m, new_v
 
 
-def _mistakes(w, g, m, v, t, lr, beta1, beta2, eps, decay) -> list[tuple[list, str]]:
-    given = (w, g, m, v, t, lr, beta1, beta2, eps, decay)
-    true = _step(*given)
-    return [
-        (_step(*given, corrected="none"), "m and v start at zero and are too small at first: divide them by "
-         "1 - beta1 ** t and 1 - beta2 ** t before the step"),
-        (_step(*given, corrected="v"), "v was corrected and m was not: m starts at zero too, divide it by "
-         "1 - beta1 ** t"),
-        (_step(*given, corrected="m"), "m was corrected and v was not: v starts at zero too, divide it by "
-         "1 - beta2 ** t"),
-        (_step(*given, corrected="times t"), "the correction is 1 - beta ** t, a power: 1 - beta * t becomes "
-         "negative"),
-        (_step(*given, share=False), "m is a running mean, so the new gradient comes in with the share 1 - beta1; "
-         "without it m is momentum's running sum"),
-        (_step(*given, decayed="after"), "the step is decayed too: shrink the old w by 1 - lr * decay "
-         "first, then move"),
-        (_step(*given, decayed="gradient"), "the decay was added to the gradient, where it is divided by the "
-         "root of v too: that is Adam with an L2 penalty. AdamW shrinks w itself, apart from the gradient"),
-        (_step(*given, decayed="no"), "the weights do not decay: multiply w by 1 - lr * decay"),
-        (_step(*given, decayed="without rate"), "the decay lacks the rate: it is lr * decay"),
-        (_step(*given, root="inside"), "eps stands under the root: add it to the root"),
-        (_step(*given, root="none"), "v holds squares: divide by its root"),
-        (_step(*given, square=False), "v is the running mean of the gradient's square, not of its size"),
-        (_step(w, g, m, v, t, lr, beta2, beta1, eps, decay), "beta1 and beta2 are exchanged: beta1 belongs to m"),
-        (_step(w, g, m, v, t, -lr, beta1, beta2, eps, -decay), "the step goes uphill: subtract it"),
-        (_step(w, g, m, v, t + 1, lr, beta1, beta2, eps, decay), "t counts from 1 already: do not add 1"),
-        ([true[0], true[1] / (1 - beta1**t), true[2] / (1 - beta2**t)], "give m and v back as they are: "
-         "the correction is for the step alone, and would be made anew each time"),
-        ([true[0], m, v], "the step is right, but the old m and v came back: give the new ones"),
-    ]
+def _corrected_moments(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    w, m, v = _step(w, g, m, v, t, lr, beta1, beta2, eps, decay)
+    return w, m / (1 - beta1**t), v / (1 - beta2**t)
 
 
-def _judge(answer: Any) -> Feedback | None:
-    made = torch.Generator().manual_seed(3)
-    w = torch.nn.Parameter(torch.randn(2, 3, generator=made, dtype=torch.float64))
-    setting = dict(lr=0.05, betas=(0.9, 0.97), eps=1e-2, weight_decay=0.3)
-    optimizer = torch.optim.AdamW([w], **setting)
-    m = v = torch.zeros_like(w.detach())
-    for t in (1, 2, 3):
-        before, g = w.detach().clone(), torch.randn(2, 3, generator=made, dtype=torch.float64)
-        given = (before, g, m, v, t, setting["lr"], *setting["betas"], setting["eps"], setting["weight_decay"])
-        w.grad = g.clone()
-        optimizer.step()
-        state = optimizer.state[w]
-        truth = [w.detach().clone(), state["exp_avg"].clone(), state["exp_avg_sq"].clone()]
-        value = call(answer, *given, form=_FORM)
-        produced = tensors(value, truth)
-        if produced is None:
-            return not_these(value, "three tensors (w, m, v), each of shape (2, 3)",
-                             "give the new weights and both new moments back: return w, m, v")
-        if not same(produced, truth):
-            # A root of a negative number is nan, in the answer as in the mistake.
-            hint = recognise(lambda wrong: same(*([x.nan_to_num() for x in one] for one in (produced, wrong))),
-                             _mistakes(*given),
-                             "go in this order: the new m, the new v, both corrected, w decayed, w moved")
-            which = next(i for i in range(3) if not same(produced[i:i + 1], truth[i:i + 1]))
-            return Feedback(f"{'wmv'[which]} = {few(produced[which])}", f"{'wmv'[which]} = {few(truth[which])}",
-                            hint, f"step t = {t}, eps = {setting['eps']}")
-        m, v = truth[1], truth[2]
-    return None
-
+_MISTAKES = [
+    (
+        partial(_step, corrected=""),
+        "m and v start at zero and are too small at first: divide them by "
+        "1 - beta1 ** t and 1 - beta2 ** t before the step",
+    ),
+    (partial(_step, corrected="v"), "v was corrected and m was not: m starts at zero too, divide it by 1 - beta1 ** t"),
+    (partial(_step, corrected="m"), "m was corrected and v was not: v starts at zero too, divide it by 1 - beta2 ** t"),
+    (partial(_step, power=False), "the correction is 1 - beta ** t, a power: 1 - beta * t becomes negative"),
+    (
+        partial(_step, share=False),
+        "m is a running mean, so the new gradient comes in with the share 1 - beta1; "
+        "without it m is momentum's running sum",
+    ),
+    (partial(_step, decayed="after"), "the step is decayed too: shrink the old w by 1 - lr * decay first, then move"),
+    (
+        partial(_step, decayed="gradient"),
+        "the decay was added to the gradient, where it is divided by the "
+        "root of v too: that is Adam with an L2 penalty. AdamW shrinks w itself, apart from the gradient",
+    ),
+    (partial(_step, shrink=lambda by, lr: 1), "the weights do not decay: multiply w by 1 - lr * decay"),
+    (partial(_step, shrink=lambda by, lr: 1 - by), "the decay lacks the rate: it is lr * decay"),
+    (
+        partial(_step, shrink=lambda by, lr: 1 + lr * by),
+        "the weights grow: decay shrinks them, by the factor 1 - lr * decay",
+    ),
+    (partial(_step, below=lambda v, b, eps: (v / b + eps).sqrt()), "eps stands under the root: add it to the root"),
+    (partial(_step, below=lambda v, b, eps: v / b + eps), "v holds squares: divide by its root"),
+    (
+        partial(_step, below=lambda v, b, eps: (v / b).sqrt()),
+        "eps is missing: add it to the root of v, or a weight without a gradient becomes 0 / 0, which is nan",
+    ),
+    (
+        partial(_step, below=lambda v, b, eps: (v.sqrt() + eps) / b**0.5),
+        "eps was added before v was corrected: correct v, take its root, then add eps",
+    ),
+    (partial(_step, square=False), "v is the running mean of the gradient's square, not of its size"),
+    (partial(_step, old=True), "the step was made with the old m and v: renew them first, then move"),
+    (
+        lambda w, g, m, v, t, lr, b1, b2, *rest: _step(w, g, m, v, t, lr, b2, b1, *rest),
+        "beta1 and beta2 are exchanged: beta1 belongs to m",
+    ),
+    (partial(_step, below=lambda v, b, eps: -(v / b).sqrt() - eps), "the step goes uphill: subtract it"),
+    (partial(_step, late=1), "t counts from 1 already: do not add 1"),
+    (partial(_step, late=-1), "t counts from 1, so the first correction divides by 1 - beta: do not subtract 1 from t"),
+    (
+        _corrected_moments,
+        "give m and v back as they are: the correction is for the step alone, and would be made anew each time",
+    ),
+    (
+        lambda w, g, m, v, *rest: (_step(w, g, m, v, *rest)[0], m, v),
+        "the step is right, but the old m and v came back: give the new ones",
+    ),
+    (lambda *case: [_step(*case)[i] for i in (1, 2, 0)], "the weights come first: return w, m, v in this order"),
+    (lambda *case: (ANY, ANY), "two came back, and there are three: the weights and both moments"),
+]
 
 EXERCISE = Exercise(
-    id="adamw-update", level="core", minutes=15, judge=_judge,
+    id="adamw-update",
+    level="core",
+    minutes=15,
     aim="Write the update that nearly every language model is trained with.",
     stub='''\
 def adamw_step(w, g, m, v, t, lr, beta1, beta2, eps, decay):
@@ -103,4 +132,10 @@ def adamw_step(w, g, m, v, t, lr, beta1, beta2, eps, decay):
     The rest are numbers.  Returns (w, m, v), the new ones.
     """
     ...  # your code here
-''')
+''',
+    inputs=_inputs,
+    truth=_truth,
+    gives="the new weights and both new moments: return w, m, v",
+    otherwise="go in this order: the new m, the new v, both corrected, w decayed, w moved",
+    mistakes=_MISTAKES,
+)

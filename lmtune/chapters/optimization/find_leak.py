@@ -1,98 +1,111 @@
 """The exercise "find the leak": a model that is too good, and why."""
+
 from __future__ import annotations
 
-from typing import Any, Callable
+import random
+from collections.abc import Callable
+from functools import partial
 
-import torch
-
-from lmtune.exercises.exercise import Exercise, Feedback, call, shown
-
-_FORM = "find_leak(model, ids)"
-_WORDS = ("none", "future", "batch")
-_VOCABULARY = 11
+from lmtune.chapters.optimization import leaking
+from lmtune.exercises.exercise import Exercise
+from lmtune.exercises.inputs import integers
 
 
-def _table() -> torch.Tensor:
-    made = torch.Generator().manual_seed(2)
-    return torch.randn(_VOCABULARY, _VOCABULARY, generator=made, dtype=torch.float64)
+def _inputs(rng: random.Random) -> list:
+    cases = [[model, integers(rng, 0, 7, 4, 7)] for model in (*leaking.LEAKS, leaking.middle_token)]
+    for _, ids in cases:
+        ids[1, 2] = 10  # a token that has none above it
+        ids[2, 0] = 7  # begins no other row
+    cases[-1][1][:, 3] = 0  # what many put in is there already
+    return cases
 
 
-def _causal(ids: torch.Tensor) -> torch.Tensor:
-    """Each position has read itself and what is before it."""
-    return _table()[ids].cumsum(1)
+def _where(shown: Callable, word: str):
+    """The mistake of saying ``word`` of one model."""
+    return lambda model, ids: word if model is shown else leaking.LEAKS[model]
 
 
-def _next_token(ids: torch.Tensor) -> torch.Tensor:
-    x = _table()[ids]
-    return x.cumsum(1) + torch.cat([x[:, 1:], x[:, -1:]], 1)
-
-
-def _last_token(ids: torch.Tensor) -> torch.Tensor:
-    x = _table()[ids]
-    first = torch.zeros(1, x.shape[1], 1, dtype=x.dtype)
-    first[:, 0] = 1e-3  # only the first position has seen the end, and only a little of it
-    return x.cumsum(1) + first * x[:, -1:]
-
-
-def _mean_of_batch(ids: torch.Tensor) -> torch.Tensor:
-    x = _causal(ids)
-    return x + 0.1 * x.mean(0, keepdim=True)
-
-
-def _row_above(ids: torch.Tensor) -> torch.Tensor:
-    x = _causal(ids)
-    return torch.cat([x[:1], x[1:] + 1e-3 * x[:-1]])  # the first row is clean
-
-
-def _row_below(ids: torch.Tensor) -> torch.Tensor:
-    return _row_above(ids.flip(0)).flip(0)
-
-
-_MODELS: list[tuple[str, str, Callable]] = [
-    ("a model without a leak", "none", _causal),
-    ("a model in which each position sees the next one", "future", _next_token),
-    ("a model whose first position sees a little of the last one", "future", _last_token),
-    ("a model in which the rows share a mean", "batch", _mean_of_batch),
-    ("a model in which a row sees a little of the row above", "batch", _row_above),
-    ("a model in which a row sees a little of the row below", "batch", _row_below),
+_MISTAKES = [
+    (
+        _where(leaking.causal, "future"),
+        "nothing leaks here: a changed token may change what is predicted at its own position "
+        "and after it. Only predictions before it must stay, and each change begins with a fresh clone of ids",
+    ),
+    (
+        _where(leaking.causal, "batch"),
+        "nothing leaks here: a changed row changes its own predictions. Compare the other rows only",
+    ),
+    (
+        _where(leaking.next_token, "batch"),
+        "this leak stays within its row: for 'batch' the logits of another row must move",
+    ),
+    (
+        _where(leaking.next_token, "none"),
+        "a token was changed and predictions before it moved, and that was not noticed. Change "
+        "tokens in a clone of ids, and compare the logits of all positions before them",
+    ),
+    (
+        _where(leaking.last_token, "none"),
+        "the leak is small and far: only the first position sees the last token. Change the last "
+        "token, compare all earlier positions, and ask for equality, not for large differences",
+    ),
+    (
+        _where(leaking.middle_token, "none"),
+        "one position alone sees a later token, neither the next nor the last: change each token "
+        "in turn, and compare all positions before it",
+    ),
+    (
+        _where(leaking.some_rows, "none"),
+        "one row alone sees ahead, and it is not the first: look for 'future' in each row in turn",
+    ),
+    (
+        _where(leaking.mean_of_batch, "future"),
+        "this leak is between rows, at the same time: for 'future' compare within the row that was changed",
+    ),
+    (
+        _where(leaking.mean_of_batch, "none"),
+        "the rows share a mean: change one whole row and compare the logits of the others",
+    ),
+    (
+        _where(leaking.row_above, "none"),
+        "here a row sees the row above, a little: compare every other row with the changed one, and ask for equality",
+    ),
+    (
+        _where(leaking.row_below, "none"),
+        "here a row sees the row below, so changing the first row shows nothing: change each row in turn, "
+        "and compare all others with it",
+    ),
+    (
+        _where(leaking.first_token_above, "none"),
+        "only the first token of a row leaks here, into the row below: change each token in turn for 'batch' too",
+    ),
+    # What follows is recognised where it explains every answer.
+    (
+        partial(leaking.search, rows=slice(1)),
+        "only the first row was changed: change each row in turn, because it may be another that leaks",
+    ),
+    (
+        partial(leaking.search, times=slice(-1, None)),
+        "only the last token was changed: an earlier one may be what leaks, so change each in turn",
+    ),
+    (
+        partial(
+            leaking.search,
+            ahead=lambda before, after, row, t: t > 0 and not after[row, t - 1].equal(before[row, t - 1]),
+        ),
+        "only the position right before the changed token was compared: a leak may reach further back, "
+        "so compare all earlier ones",
+    ),
+    (
+        partial(leaking.search, put=lambda t: 0),
+        "the token that was put in was there already in some places, and so changed nothing: put in (token + 1) % 11",
+    ),
 ]
 
-_HINTS = {
-    (_causal, "future"): "nothing leaks here: a changed token may change what is predicted at its own position "
-    "and after it. Only predictions before it must stay",
-    (_causal, "batch"): "nothing leaks here: a changed row changes its own predictions. Compare the other rows only",
-    (_next_token, "none"): "a token was changed and predictions before it moved, and that was not noticed. Change "
-    "tokens in a clone of ids, and compare the logits of all positions before them",
-    (_last_token, "none"): "the leak is small and far: only the first position sees the last token. Change the last "
-    "token, compare all earlier positions, and ask for equality, not for large differences",
-    (_mean_of_batch, "none"): "the rows share a mean: change one whole row and compare the logits of the others",
-    (_row_above, "none"): "here a row sees the row above, a little: compare every other row with the changed one, "
-    "and ask for equality",
-    (_row_below, "none"): "here a row sees the row below, so changing the first row shows nothing: change each row "
-    "in turn",
-    (_next_token, "batch"): "this leak stays within its row: for 'batch' the logits of another row must move",
-    (_mean_of_batch, "future"): "this leak is between rows, at the same time: for 'future' compare within the row "
-    "that was changed",
-}
-
-
-def _judge(answer: Any) -> Feedback | None:
-    made = torch.Generator().manual_seed(4)
-    ids = torch.randint(_VOCABULARY, (4, 7), generator=made)
-    for name, truth, model in _MODELS:
-        value = call(answer, model, ids, form=_FORM)
-        if not isinstance(value, str) or value not in _WORDS:
-            return Feedback(shown(value), "'none', 'future' or 'batch'",
-                            "give one of the three words back, as text")
-        if value != truth:
-            alike = {_last_token: _next_token, _row_above: _mean_of_batch, _row_below: _mean_of_batch}
-            hint = _HINTS.get((model, value)) or _HINTS[alike[model], value]
-            return Feedback(repr(value), repr(truth), hint, name)
-    return None
-
-
 EXERCISE = Exercise(
-    id="find-leak", level="challenge", minutes=18, judge=_judge,
+    id="find-leak",
+    level="challenge",
+    minutes=18,
     aim="Tell from outside whether a language model sees what it is asked to predict.",
     stub='''\
 def find_leak(model, ids):
@@ -103,4 +116,11 @@ def find_leak(model, ids):
     later token of its row, "batch" if it depends on another row, else "none".
     """
     ...  # your code here
-''')
+''',
+    inputs=_inputs,
+    truth=lambda model, ids: leaking.LEAKS[model],
+    gives="one of three words, as text: 'none', 'future' or 'batch'",
+    otherwise="give back one of three words: for each token in turn, change it in a clone of ids; 'future' if "
+    "predictions before it in its row move, 'batch' if those of another row do",
+    mistakes=_MISTAKES,
+)

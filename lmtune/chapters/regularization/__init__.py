@@ -1,4 +1,5 @@
 """The exercises of the chapter "regularization": penalties, dropout, stopping, text, and a table."""
+
 from lmtune.chapters.regularization import (
     ablation,
     decoupled_decay,
@@ -9,5 +10,11 @@ from lmtune.chapters.regularization import (
 )
 
 #: In their order on the page.
-EXERCISES = [l1_step.EXERCISE, decoupled_decay.EXERCISE, inverted_dropout.EXERCISE,
-             early_stopping.EXERCISE, drop_words.EXERCISE, ablation.EXERCISE]
+EXERCISES = [
+    l1_step.EXERCISE,
+    decoupled_decay.EXERCISE,
+    inverted_dropout.EXERCISE,
+    early_stopping.EXERCISE,
+    drop_words.EXERCISE,
+    ablation.EXERCISE,
+]

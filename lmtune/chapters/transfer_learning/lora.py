@@ -1,57 +1,51 @@
 """The exercise "LoRA": the forward pass beside a frozen matrix, and the merge."""
+
 from __future__ import annotations
 
-from typing import Any
+import math
+import random
 
 import torch
 
-from lmtune.exercises.exercise import Exercise, Feedback, call, recognise, shown
-from lmtune.exercises.matrices import near, told, wrong_kind
+from lmtune.exercises.exercise import Exercise
+from lmtune.exercises.inputs import normal
+from lmtune.exercises.plain import ANY
 
-_FORM = "lora(x, weight, a, b, alpha)"
 
-
-def _hints(truth_of, weight, a, b, alpha) -> list[tuple[torch.Tensor, str]]:
-    """What each known mistake makes of the merged matrix, or of the output through it."""
-    rank, update = len(a), b @ a
+def _inputs(rng: random.Random) -> list:
     return [
-        (truth_of(weight + update), "the scale is missing: the update is multiplied by alpha / rank"),
-        (truth_of(weight + alpha * update), "multiplied by alpha alone: divide by the rank too"),
-        (truth_of(weight + alpha / a.shape[1] * update), "divided by the number of columns: the rank is the "
-         "number of rows of a"),
-        (truth_of(weight + rank / alpha * update), "the scale is upside down: it is alpha / rank"),
-        (truth_of(alpha / rank * update), "the frozen matrix is missing: the update is added to it"),
-        (truth_of(weight), "nothing was added to the frozen matrix"),
-        (truth_of(weight - alpha / rank * update), "the update was subtracted: it is added"),
+        [normal(rng, batch, n), normal(rng, m, n), normal(rng, rank, n), normal(rng, m, rank), alpha]
+        for batch, m, n, rank, alpha in ((3, 4, 7, 2, 6.0), (2, 6, 5, 3, 8.0))
     ]
 
 
-def _judge(answer: Any) -> Feedback | None:
-    made = torch.Generator().manual_seed(9)
+def _truth(x, weight, a, b, alpha):
+    scale = alpha / a.shape[0]
+    merged = torch.add(weight, torch.einsum("mr,rn->mn", b, a), alpha=scale)
+    return x @ weight.T + scale * (x @ a.T) @ b.T, merged
 
-    def draw(*shape):
-        return torch.randn(*shape, generator=made, dtype=torch.float64)
 
-    for rank, alpha in ((2, 6.0), (3, 5.0)):
-        x, weight, a, b = draw(5, 7), draw(4, 7), draw(rank, 7), draw(4, rank)
-        merged = weight + alpha / rank * b @ a
-        value = call(answer, x, weight, a, b, alpha, form=_FORM)
-        if not (isinstance(value, (tuple, list)) and len(value) == 2):
-            return Feedback(shown(value), "a pair (output, merged)", "give both back: return output, merged")
-        for name, got, truth, of in (("output", value[0], x @ merged.T, lambda w: x @ w.T),
-                                     ("merged", value[1], merged, lambda w: w)):
-            trouble = wrong_kind(got, truth, name)
-            if trouble:
-                return trouble
-            if not near(got, truth):
-                hint = recognise(lambda wrong: near(got, wrong), _hints(of, weight, a, b, alpha),
-                                 "merged is weight + alpha / rank * b @ a, and output is x @ merged.T")
-                return Feedback(f"{name} {told(got)}", told(truth), hint, f"rank {rank}, alpha {alpha:g}")
-    return None
+def _output(wrong):
+    """A mistake in the matrix that the output goes through, whatever merged is."""
+    return lambda x, weight, a, b, alpha: (x @ wrong(weight, b @ a, alpha, a, b).T, ANY)
+
+
+def _scaled(scale):
+    return _output(lambda weight, update, alpha, a, b: weight + scale(alpha, a, b) * update)
+
+
+def _merged(wrong):
+    """A mistake in the merged matrix, behind a right output."""
+    return lambda x, weight, a, b, alpha: (
+        _truth(x, weight, a, b, alpha)[0],
+        wrong(weight, alpha / len(a), b @ a, alpha),
+    )
 
 
 EXERCISE = Exercise(
-    id="lora", level="core", minutes=12, judge=_judge,
+    id="lora",
+    level="core",
+    minutes=12,
     aim="Write LoRA's forward pass, and the matrix that replaces it after training.",
     stub='''\
 def lora(x, weight, a, b, alpha):
@@ -62,4 +56,58 @@ def lora(x, weight, a, b, alpha):
     (batch, m), and (m, n) such that x @ merged.T is the output.
     """
     ...  # your code here
-''')
+''',
+    inputs=_inputs,
+    truth=_truth,
+    gives="two tensors: return output, merged",
+    otherwise="merged is weight + alpha / rank * b @ a, and output is x @ merged.T",
+    mistakes=[
+        (lambda *case: _truth(*case)[::-1], "the two are the wrong way round: return output, merged"),
+        (_scaled(lambda alpha, a, b: 1), "the scale is missing: the update is multiplied by alpha / rank"),
+        (_scaled(lambda alpha, a, b: alpha), "multiplied by alpha alone: divide by the rank too"),
+        (_scaled(lambda alpha, a, b: 1 / len(a)), "divided by the rank alone: multiply by alpha too"),
+        (
+            _scaled(lambda alpha, a, b: alpha / a.shape[1]),
+            "divided by the number of columns: the rank is the number of rows of a",
+        ),
+        (
+            _scaled(lambda alpha, a, b: alpha / len(b)),
+            "divided by the number of rows of b, which is m: the rank is the number of its columns",
+        ),
+        (
+            _scaled(lambda alpha, a, b: alpha / math.sqrt(len(a))),
+            "divided by the root of the rank, as a variant of LoRA does: here it is the rank itself",
+        ),
+        (_scaled(lambda alpha, a, b: len(a) / alpha), "the scale is upside down: it is alpha / rank"),
+        (_scaled(lambda alpha, a, b: -alpha / len(a)), "the update was subtracted: it is added"),
+        (
+            _output(lambda weight, update, alpha, a, b: alpha / len(a) * update),
+            "the frozen matrix is missing: the update is added to it",
+        ),
+        (_output(lambda weight, update, alpha, a, b: weight), "nothing was added to the frozen matrix"),
+        (
+            _output(lambda weight, update, alpha, a, b: alpha / len(a) * (weight + update)),
+            "the frozen matrix was scaled too: alpha / rank multiplies the update alone",
+        ),
+        (
+            _merged(lambda weight, scale, update, alpha: weight + update),
+            "the output is right, and in merged the scale is missing: x @ merged.T must be the output",
+        ),
+        (
+            _merged(lambda weight, scale, update, alpha: weight + alpha * update),
+            "the output is right, and in merged the update is multiplied by alpha without the division by the rank",
+        ),
+        (
+            _merged(lambda weight, scale, update, alpha: weight),
+            "the output is right, and merged is the frozen matrix alone: add the scaled update to it",
+        ),
+        (
+            _merged(lambda weight, scale, update, alpha: scale * update),
+            "the output is right, and merged is the update alone: add it to the frozen matrix",
+        ),
+        (
+            _merged(lambda weight, scale, update, alpha: (weight + scale * update).T),
+            "merged is transposed: it has the shape of weight, (m, n), so that it can stand in its place",
+        ),
+    ],
+)

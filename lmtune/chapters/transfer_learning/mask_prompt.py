@@ -1,68 +1,47 @@
 """The exercise "mask prompt": labels that count the completion and its end, and nothing else."""
+
 from __future__ import annotations
 
-from typing import Any
+import random
 
-import torch
-
-from lmtune.exercises.exercise import Exercise, Feedback, call, recognise, shown
-
-_FORM = "mask_prompt(prompt, completion, end_id)"
+from lmtune.exercises.exercise import Exercise
+from lmtune.exercises.plain import ANY
 
 
-def _right(prompt, completion, end):
-    return [*prompt, *completion, end], [-100] * len(prompt) + [*completion, end]
+def _inputs(rng: random.Random) -> list:
+    # Tokens of the completion, and the end, also stand in the prompt and in the completion itself.
+    return [[[5, 8, 3], [4, 9], 2], [[2, 7], [2, 6, 5], 2], [[6, 9, 4, 9], [7, 9], 3]]
 
 
-def _label_mistakes(prompt, completion, end) -> list[tuple[list[int], str]]:
-    ids, right = _right(prompt, completion, end)
-    hidden = [-100] * len(prompt)
-    return [
-        (ids, "the prompt is counted: its labels must be -100, or the model learns to write prompts"),
-        ([*prompt, *[-100] * (len(completion) + 1)], "the wrong part is masked: it is the completion that counts"),
-        ([*hidden, *completion, -100], "the end has no label: the model would never learn to stop"),
-        ([*hidden, -100, *completion[1:], end], "the first token of the completion is masked too: it is what the "
-         "prompt's last position predicts"),
-        ([*hidden[1:], *completion, end, -100], "the labels are shifted: labels[t] belongs to ids[t], and the loss "
-         "shifts them itself"),
-        ([*hidden[1:], prompt[-1], *completion, end], "the last token of the prompt is counted"),
-        ([*completion, end], "the labels are shorter than the ids: give one for each, -100 at the prompt"),
-        ([0] * len(prompt) + [*completion, end], "0 is a token like any other: what is left out is -100"),
-    ]
+def _truth(prompt, completion, end):
+    pairs = [(token, -100) for token in prompt] + [(token, token) for token in completion] + [(end, end)]
+    return [token for token, _ in pairs], [label for _, label in pairs]
 
 
-def _id_mistakes(prompt, completion, end) -> list[tuple[list[int], str]]:
-    hidden = [-100] * len(prompt)
-    return [
-        ([*prompt, *completion], "the end is missing from the ids: append end_id"),
-        ([*prompt, end, *completion, end], "there is an end between prompt and completion: the two are one text"),
-        ([*hidden, *completion, end], "-100 stands among the ids: the model must read the prompt, only the labels "
-         "are masked"),
-        ([*completion, end], "the prompt is missing from the ids: it is read, though not counted"),
-    ]
+def _ids(wrong):
+    """A mistake in the ids, whatever the labels are."""
+    return lambda *case: (wrong(*case), ANY)
 
 
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, torch.Tensor) else list(value) if isinstance(value, tuple) else value
+def _labels(wrong):
+    """A mistake in the labels, beside right ids; it is given what stands before and behind the seam."""
+    return lambda prompt, completion, end: (prompt + [*completion, end], wrong(prompt, [*completion, end]))
 
 
-def _judge(answer: Any) -> Feedback | None:
-    for prompt, completion, end in (([5, 8, 3], [4, 9], 2), ([2, 7], [2, 6, 5], 2)):
-        value, given = call(answer, prompt, completion, end, form=_FORM), f"{prompt}, {completion}, {end}"
-        if not (isinstance(value, (tuple, list)) and len(value) == 2):
-            return Feedback(shown(value), "a pair (ids, labels)", "give both back: return ids, labels", given)
-        truths = _right(prompt, completion, end)
-        known = (_id_mistakes(prompt, completion, end), _label_mistakes(prompt, completion, end))
-        for name, got, truth, mistakes in zip(("ids", "labels"), map(_plain, value), truths, known):
-            if got != truth:
-                hint = recognise(lambda wrong: got == wrong, mistakes,
-                                 "ids: prompt, completion, end_id; labels: the same with -100 at the prompt")
-                return Feedback(f"{name} {str(got)[:60]}", str(truth), hint, given)
-    return None
+def _hidden(prompt, behind):
+    return [-100] * len(prompt) + behind
+
+
+def _found(prompt, behind):
+    """The completion looked for by its first token."""
+    start = (prompt + behind).index(behind[0])
+    return [-100] * start + (prompt + behind)[start:]
 
 
 EXERCISE = Exercise(
-    id="mask-prompt", level="core", minutes=10, judge=_judge,
+    id="mask-prompt",
+    level="core",
+    minutes=10,
     aim="Make an example whose loss counts the completion and its end, and not the prompt.",
     stub='''\
 def mask_prompt(prompt, completion, end_id):
@@ -73,4 +52,88 @@ def mask_prompt(prompt, completion, end_id):
     where the loss shall not look.  The loss shifts the labels itself.
     """
     ...  # your code here
-''')
+''',
+    inputs=_inputs,
+    truth=_truth,
+    gives="two lists: return ids, labels",
+    otherwise="ids: prompt, completion, end_id; labels: the same with -100 at the prompt",
+    mistakes=[
+        (lambda *case: _truth(*case)[::-1], "the two are the wrong way round: return ids, labels"),
+        (
+            lambda p, c, end: (p + c, _hidden(p[1:], [*c, end])),
+            "ids without their last token and labels without their first are shifted against each other: "
+            "give both whole, for the loss shifts the labels itself",
+        ),
+        (_ids(lambda p, c, end: p + c), "the end is missing from the ids: append end_id"),
+        (
+            _ids(lambda p, c, end: [*p, end, *c, end]),
+            "there is an end between prompt and completion: the two are one text",
+        ),
+        (
+            _ids(lambda p, c, end: _hidden(p, [*c, end])),
+            "-100 stands among the ids: the model must read the prompt, only the labels are masked",
+        ),
+        (_ids(lambda p, c, end: [*c, end]), "the prompt is missing from the ids: it is read, though not counted"),
+        (
+            _labels(lambda p, behind: p + behind),
+            "the prompt is counted: its labels must be -100, or the model learns to write prompts",
+        ),
+        (
+            _labels(lambda p, behind: p + [-100] * len(behind)),
+            "the wrong part is masked: it is the completion that counts",
+        ),
+        (
+            _labels(lambda p, behind: _hidden(p + behind, [])),
+            "everything is masked: the completion and its end keep their ids as labels",
+        ),
+        (
+            _labels(lambda p, behind: _hidden(p + behind[:-1], behind[-1:])),
+            "only the end counts: the tokens of the completion keep their ids as labels too",
+        ),
+        (
+            _labels(lambda p, behind: _hidden(p, [*behind[:-1], -100])),
+            "the end has no label: the model would never learn to stop",
+        ),
+        (
+            _labels(lambda p, behind: _hidden(p, [-100 if t == behind[-1] else t for t in behind])),
+            "every token that equals end_id is masked: all tokens behind the prompt count, the end too",
+        ),
+        (
+            _labels(lambda p, behind: _hidden(p, [-100, *behind[1:]])),
+            "the first token of the completion is masked too: it is what the prompt's last position predicts",
+        ),
+        (
+            _labels(lambda p, behind: _hidden(p[1:], [*behind, -100])),
+            "the labels are shifted: labels[t] belongs to ids[t], and the loss shifts them itself",
+        ),
+        (
+            _labels(lambda p, behind: _hidden(p, [-100, *behind[:-1]])),
+            "the labels are shifted to the right: labels[t] belongs to ids[t], so the last label is end_id",
+        ),
+        (_labels(lambda p, behind: _hidden(p[1:], p[-1:] + behind)), "the last token of the prompt is counted"),
+        (
+            _labels(lambda p, behind: [-100 if t in p else t for t in p + behind]),
+            "masked by value: a token of the completion that the prompt has too must count; mask the first len(prompt)",
+        ),
+        (
+            _labels(_found),
+            "the completion was looked for by its first token, which may stand in the prompt too: "
+            "it begins at len(prompt)",
+        ),
+        (
+            _labels(lambda p, behind: behind),
+            "the labels are shorter than the ids: give one for each, -100 at the prompt",
+        ),
+        (
+            _labels(lambda p, behind: _hidden(p + behind, behind)),
+            "the labels are longer than the ids: after ids = prompt, ids += completion lengthens the prompt itself; "
+            "write prompt + completion",
+        ),
+        (_labels(lambda p, behind: [0] * len(p) + behind), "0 is a token like any other: what is left out is -100"),
+        (_labels(lambda p, behind: [-1] * len(p) + behind), "-1 is not what torch leaves out: that is -100"),
+        (
+            _labels(lambda p, behind: [0] * len(p) + [1] * len(behind)),
+            "that is a mask of 0 and 1: a label is the token's id itself, or -100",
+        ),
+    ],
+)
