@@ -6,13 +6,20 @@ else
 VENV_PYTHON := .venv/bin/python
 endif
 
-.PHONY: book test serve look notebooks measure portability colab floors mutants pretrain clean setup
+.PHONY: book test lint serve look notebooks measure portability colab floors mutants pretrain clean setup
 
 book: setup
 	@$(VENV_PYTHON) -m book.build
 
 test: setup
 	@$(VENV_PYTHON) -m book.test
+
+# Layout, habits, who imports whom, and the types of training, data and optim.
+lint: setup
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m ruff format --check .
+	@$(VENV_PYTHON) -m importlinter.cli lint
+	@$(VENV_PYTHON) -m mypy
 
 serve: setup
 	@$(VENV_PYTHON) -m book.serve

@@ -3,6 +3,7 @@
 All of them train the same model on the same batches with the same optimizer, and return
 the loss of each step.  Each is written as its library's documentation would have it.
 """
+
 from __future__ import annotations
 
 import tempfile
@@ -31,11 +32,14 @@ class Work:
 
 # What all contestants but lmtune share.
 
+
 def optimizer_and_schedule(model: torch.nn.Module, work: Work):
     """AdamW with decay on matrices alone; warm-up, then a straight line to zero."""
     parameters = list(model.parameters())
-    groups = [{"params": [p for p in parameters if p.dim() >= 2], "weight_decay": DECAY},
-              {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0}]
+    groups = [
+        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": DECAY},
+        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+    ]
     optimizer = torch.optim.AdamW(groups, lr=LR, **work.adamw)
 
     def factor(step):
@@ -58,8 +62,7 @@ def collate(rows: list[dict]) -> dict[str, torch.Tensor]:
         ids.append(row["input_ids"] + [0] * missing)
         mask.append([1] * len(row["input_ids"]) + [0] * missing)
         labels.append(row["labels"][1:] + [IGNORED] * (missing + 1))
-    return {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask),
-            "labels": torch.tensor(labels)}
+    return {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask), "labels": torch.tensor(labels)}
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -77,6 +80,7 @@ def loader(work: Work) -> torch.utils.data.DataLoader:
 
 
 # The contestants.
+
 
 def train_bare(model: torch.nn.Module, work: Work) -> list[float]:
     """The loop without a library or a progress bar."""
@@ -98,9 +102,19 @@ def train_bare(model: torch.nn.Module, work: Work) -> list[float]:
 def train_lmtune(model: torch.nn.Module, work: Work) -> list[float]:
     import lmtune
 
-    return lmtune.fit(model, work.examples, steps=work.steps, batch_size=work.batch, lr=LR,
-                      weight_decay=DECAY, schedule="linear", warmup=WARMUP, clip=CLIP,
-                      seed=SEED, progress=True).losses
+    return lmtune.fit(
+        model,
+        work.examples,
+        steps=work.steps,
+        batch_size=work.batch,
+        lr=LR,
+        weight_decay=DECAY,
+        schedule="linear",
+        warmup=WARMUP,
+        clip=CLIP,
+        seed=SEED,
+        progress=True,
+    ).losses
 
 
 def train_fabric(model: torch.nn.Module, work: Work) -> list[float]:
@@ -127,8 +141,7 @@ def train_accelerate(model: torch.nn.Module, work: Work) -> list[float]:
 
     accelerator = Accelerator(cpu=True)
     optimizer, schedule = optimizer_and_schedule(model, work)
-    model, optimizer, batches, schedule = accelerator.prepare(
-        model, optimizer, loader(work), schedule)
+    model, optimizer, batches, schedule = accelerator.prepare(model, optimizer, loader(work), schedule)
     parameters = list(model.parameters())
     losses = []
     model.train()
@@ -155,12 +168,27 @@ def train_hf(model: torch.nn.Module, work: Work) -> list[float]:
 
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
-            folder, max_steps=work.steps, per_device_train_batch_size=work.batch, max_grad_norm=CLIP,
-            train_sampling_strategy="sequential", remove_unused_columns=False, use_cpu=True,
-            logging_strategy="no", save_strategy="no", report_to="none", disable_tqdm=False,
-            dataloader_pin_memory=False)
-        Trainer(model, arguments, data_collator=collate, train_dataset=work.rows,
-                compute_loss_func=compute_loss, optimizers=optimizer_and_schedule(model, work)).train()
+            folder,
+            max_steps=work.steps,
+            per_device_train_batch_size=work.batch,
+            max_grad_norm=CLIP,
+            train_sampling_strategy="sequential",
+            remove_unused_columns=False,
+            use_cpu=True,
+            logging_strategy="no",
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=False,
+            dataloader_pin_memory=False,
+        )
+        Trainer(
+            model,
+            arguments,
+            data_collator=collate,
+            train_dataset=work.rows,
+            compute_loss_func=compute_loss,
+            optimizers=optimizer_and_schedule(model, work),
+        ).train()
     return losses
 
 
@@ -184,13 +212,26 @@ def train_lightning(model: torch.nn.Module, work: Work) -> list[float]:
 
     module = Module()
     # Its default bar where rich is installed draws nothing on a stream that is no terminal.
-    trainer = Trainer(accelerator="cpu", devices=1, max_steps=work.steps, gradient_clip_val=CLIP,
-                      callbacks=[TQDMProgressBar()], logger=False, enable_checkpointing=False,
-                      enable_model_summary=False)
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=1,
+        max_steps=work.steps,
+        gradient_clip_val=CLIP,
+        callbacks=[TQDMProgressBar()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+    )
     trainer.fit(module, loader(work))
     return module.losses
 
 
-CONTESTANTS = {"bare": train_bare, "bare_again": train_bare, "lmtune": train_lmtune,
-               "fabric": train_fabric, "accelerate": train_accelerate, "hf": train_hf,
-               "lightning": train_lightning}
+CONTESTANTS = {
+    "bare": train_bare,
+    "bare_again": train_bare,
+    "lmtune": train_lmtune,
+    "fabric": train_fabric,
+    "accelerate": train_accelerate,
+    "hf": train_hf,
+    "lightning": train_lightning,
+}

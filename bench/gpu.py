@@ -9,6 +9,7 @@ scaler, no update waits for the GPU, and a run held to 14.5 GiB (a T4's) stays w
 GPU, transformers and accelerate; ``--rehearse`` runs all but the GPU's own parts on the CPU, in a minute,
 with a tiny model, and writes nothing.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -51,10 +52,21 @@ class Shape:
         from transformers import GPT2Config, GPT2LMHeadModel
 
         torch.manual_seed(0)
-        return GPT2LMHeadModel(GPT2Config(
-            vocab_size=self.vocabulary, n_positions=self.context, n_embd=self.width, n_layer=self.layers,
-            n_head=self.heads, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=0, eos_token_id=0,
-            use_cache=False)).train()
+        return GPT2LMHeadModel(
+            GPT2Config(
+                vocab_size=self.vocabulary,
+                n_positions=self.context,
+                n_embd=self.width,
+                n_layer=self.layers,
+                n_head=self.heads,
+                resid_pdrop=0.0,
+                embd_pdrop=0.0,
+                attn_pdrop=0.0,
+                bos_token_id=0,
+                eos_token_id=0,
+                use_cache=False,
+            )
+        ).train()
 
     def rows(self, steps: int) -> list[dict]:
         drawn = torch.Generator().manual_seed(0)
@@ -74,8 +86,10 @@ def train_bare(model, rows, shape: Shape, precision: str, compiled: bool) -> Non
     device = next(model.parameters()).device
     tokens = torch.tensor([row["input_ids"] for row in rows])
     tokens = tokens.pin_memory() if device.type == "cuda" else tokens
-    groups = [{"params": [p for p in model.parameters() if p.dim() >= 2], "weight_decay": DECAY},
-              {"params": [p for p in model.parameters() if p.dim() < 2], "weight_decay": 0.0}]
+    groups = [
+        {"params": [p for p in model.parameters() if p.dim() >= 2], "weight_decay": DECAY},
+        {"params": [p for p in model.parameters() if p.dim() < 2], "weight_decay": 0.0},
+    ]
     optimizer = torch.optim.AdamW(groups, lr=LR, betas=(0.9, 0.95), fused=True)
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
     half = {"bf16": torch.bfloat16, "fp16": torch.float16}[precision]
@@ -96,8 +110,19 @@ def train_bare(model, rows, shape: Shape, precision: str, compiled: bool) -> Non
 def train_lmtune(model, rows, shape: Shape, precision: str, compiled: bool) -> None:
     import lmtune
 
-    lmtune.fit(model, rows, batch_size=shape.batch, epochs=1, lr=LR, weight_decay=DECAY, clip=CLIP,
-               schedule="constant", precision=precision, compile=compiled, progress=False)
+    lmtune.fit(
+        model,
+        rows,
+        batch_size=shape.batch,
+        epochs=1,
+        lr=LR,
+        weight_decay=DECAY,
+        clip=CLIP,
+        schedule="constant",
+        precision=precision,
+        compile=compiled,
+        progress=False,
+    )
 
 
 def train_trainer(model, rows, shape: Shape, precision: str, compiled: bool) -> None:
@@ -105,10 +130,22 @@ def train_trainer(model, rows, shape: Shape, precision: str, compiled: bool) -> 
 
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
-            folder, num_train_epochs=1, per_device_train_batch_size=shape.batch, learning_rate=LR, weight_decay=DECAY,
-            max_grad_norm=CLIP, lr_scheduler_type="constant", torch_compile=compiled, optim="adamw_torch_fused",
-            **{precision: True}, use_cpu=not torch.cuda.is_available(), logging_strategy="no", save_strategy="no",
-            report_to="none", disable_tqdm=True)
+            folder,
+            num_train_epochs=1,
+            per_device_train_batch_size=shape.batch,
+            learning_rate=LR,
+            weight_decay=DECAY,
+            max_grad_norm=CLIP,
+            lr_scheduler_type="constant",
+            torch_compile=compiled,
+            optim="adamw_torch_fused",
+            **{precision: True},
+            use_cpu=not torch.cuda.is_available(),
+            logging_strategy="no",
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+        )
 
         def collate(some):
             return {name: torch.tensor([row[name] for row in some]) for name in ("input_ids", "labels")}
@@ -156,10 +193,14 @@ def fp16_trains(shape: Shape, device: str) -> dict:
     import lmtune
 
     rows = shape.rows(1) * 40
-    history = lmtune.fit(shape.model().to(device), rows, batch_size=shape.batch, lr=LR, precision="fp16",
-                         progress=False)
-    return {"first loss": history.losses[0], "last loss": history.losses[-1],
-            "skipped": sum(step.skipped for step in history.steps)}
+    history = lmtune.fit(
+        shape.model().to(device), rows, batch_size=shape.batch, lr=LR, precision="fp16", progress=False
+    )
+    return {
+        "first loss": history.losses[0],
+        "last loss": history.losses[-1],
+        "skipped": sum(step.skipped for step in history.steps),
+    }
 
 
 def waits_per_update(shape: Shape, device: str, steps: int = 40) -> float:
@@ -209,8 +250,11 @@ def summary(found: dict, shape: Shape, peak_tflops: float | None) -> dict:
     for name, results in found.items():
         rate = statistics.median(r["tokens per second"] for r in results)
         mfu = rate * shape.flops_per_token(parameters) / (peak_tflops * 1e12) if peak_tflops else None
-        table[name] = {"tokens per second": round(rate), "MFU": mfu and round(mfu, 3),
-                       "peak GiB": round(max(r["peak GiB"] for r in results), 2)}
+        table[name] = {
+            "tokens per second": round(rate),
+            "MFU": mfu and round(mfu, 3),
+            "peak GiB": round(max(r["peak GiB"] for r in results), 2),
+        }
         print(f"{name:20} {table[name]}")
     return table
 
@@ -229,18 +273,31 @@ def main(arguments: list[str] | None = None) -> int:
         print(waits_per_update(TINY, "cpu"), fits_a_t4(TINY, "cpu"))
         return 0
     if not torch.cuda.is_available():
-        print("bench/gpu.py needs an NVIDIA GPU that this torch can use, and there is none (see: lmtune doctor). "
-              "Nothing was measured. --rehearse tries the script on the CPU.", file=sys.stderr)
+        print(
+            "bench/gpu.py needs an NVIDIA GPU that this torch can use, and there is none (see: lmtune doctor). "
+            "Nothing was measured. --rehearse tries the script on the CPU.",
+            file=sys.stderr,
+        )
         return 2
     card = torch.cuda.get_device_name(0)
     peak = asked.peak or next((tflops for name, tflops in PEAKS.items() if name in card), None)
     precision = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     shape = Shape()
     found = compare(shape, asked.rounds, asked.steps, precision, "cuda")
-    result = {"date": datetime.date.today().isoformat(), "GPU": card, "precision": precision, "peak TFLOPS": peak,
-              "torch": torch.__version__, "CUDA": torch.version.cuda, "shape": copy.copy(shape.__dict__),
-              "table": summary(found, shape, peak), "rounds": found, "fp16": fp16_trains(shape, "cuda"),
-              "waits per update": waits_per_update(shape, "cuda"), "peak GiB within 14.5": fits_a_t4(shape, "cuda")}
+    result = {
+        "date": datetime.date.today().isoformat(),
+        "GPU": card,
+        "precision": precision,
+        "peak TFLOPS": peak,
+        "torch": torch.__version__,
+        "CUDA": torch.version.cuda,
+        "shape": copy.copy(shape.__dict__),
+        "table": summary(found, shape, peak),
+        "rounds": found,
+        "fp16": fp16_trains(shape, "cuda"),
+        "waits per update": waits_per_update(shape, "cuda"),
+        "peak GiB within 14.5": fits_a_t4(shape, "cuda"),
+    }
     print(json.dumps({k: result[k] for k in ("fp16", "waits per update", "peak GiB within 14.5")}, indent=1))
     if asked.json:
         asked.json.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 Every page is opened wide and narrow, in light and dark, with every request
 that leaves the machine refused and counted.
 """
+
 import argparse
 import os
 import shutil
@@ -17,8 +18,15 @@ from book.site import glossary
 from book.site.page import HEAVIEST, inspect_page, weight
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 WIDTHS = (1400, 375)
 SCHEMES = ("light", "dark")
 #: Opened without a server as well, as from a USB stick.

@@ -1,4 +1,5 @@
 """Build the book with warnings as errors: python -m book.build"""
+
 import os
 import shutil
 import subprocess
@@ -27,8 +28,15 @@ def main():
     began = time.perf_counter()
     # Jupyter Book keeps the pages of files that are gone.
     shutil.rmtree(HTML, ignore_errors=True)
-    run = subprocess.run(COMMAND, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                         env={**os.environ, "NO_COLOR": "1"}, encoding="utf-8", errors="replace")
+    run = subprocess.run(
+        COMMAND,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "NO_COLOR": "1"},
+        encoding="utf-8",
+        errors="replace",
+    )
     page = HTML / "index.html"
     if run.returncode != 0 or not page.exists():
         tell(run.stdout.splitlines())

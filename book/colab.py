@@ -4,6 +4,7 @@ Three things, each in one line: installing lmtune brings lmtune alone and replac
 work with the ipywidgets that Colab has had for years, whose wheel is fetched for this; and git knows every
 notebook, at the path that follows the branch in a Colab address. Colab itself is not tried.
 """
+
 import json
 import os
 import shutil
@@ -36,7 +37,7 @@ def installed(folder):
         path = ROOT / name
         shutil.copytree(path, source / name) if path.is_dir() else shutil.copy(path, source)
     run(*PIP, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "-w", folder, source)
-    wheel, = folder.glob("lmtune-*.whl")
+    (wheel,) = folder.glob("lmtune-*.whl")
     report = folder / "report.json"
     run(*PIP, "install", "--dry-run", "--quiet", "--no-index", "--report", report, wheel)
     return [one["metadata"]["name"] for one in json.loads(report.read_text("utf-8"))["install"]]
@@ -49,8 +50,9 @@ def old_widgets(folder):
     used = run(sys.executable, "-c", "import ipywidgets; print(ipywidgets.__version__)", env=settings).strip()
     if f"ipywidgets=={used}" not in WIDGETS:
         sys.exit(f"colab: FAILED: the tests would use ipywidgets {used}, not {WIDGETS[0]}")
-    return run(sys.executable, "-m", "pytest", "-q", "-W", "ignore", "tests/test_explorer.py", cwd=ROOT,
-               env=settings).splitlines()[-1]
+    return run(
+        sys.executable, "-m", "pytest", "-q", "-W", "ignore", "tests/test_explorer.py", cwd=ROOT, env=settings
+    ).splitlines()[-1]
 
 
 def unknown_to_git():

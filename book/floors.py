@@ -4,14 +4,16 @@ A fresh environment, made by PYTHON (this one unless another is named, from 3.10
 version of every dependency, lmtune as a wheel, and the tests of the package that need nothing of the book.
 The old torch brings CUDA libraries along, several gigabytes.
 """
+
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 from pathlib import Path
+
+import tomllib
 
 from book.cells.derive import ROOT
 from book.cells.execute import offline_environment
@@ -19,8 +21,11 @@ from book.cells.execute import offline_environment
 #: What tests need besides lmtune; accelerate is for the comparison with transformers' Trainer.
 TOOLS = ["pytest", "pytest-timeout", "pytest-xdist", "accelerate>=1.1"]
 #: A test that imports any of these belongs to the book, or reads the sources.
-OF_THE_BOOK = re.compile(r"^\s*(?:from|import) (?:book|studies|instructor|nbval|nbformat|jupytext|sphinx|yaml|"
-                         r"contestants|tests\.mutants)\b", re.MULTILINE)
+OF_THE_BOOK = re.compile(
+    r"^\s*(?:from|import) (?:book|studies|instructor|nbval|nbformat|jupytext|sphinx|yaml|"
+    r"contestants|tests\.mutants)\b",
+    re.MULTILINE,
+)
 
 
 def floors(root=ROOT):
@@ -31,8 +36,11 @@ def floors(root=ROOT):
 
 def tests(root=ROOT):
     """The test modules that need nothing of the book."""
-    return [str(path) for path in sorted((root / "tests").rglob("test_*.py"))
-            if not OF_THE_BOOK.search(path.read_text("utf-8"))]
+    return [
+        str(path)
+        for path in sorted((root / "tests").rglob("test_*.py"))
+        if not OF_THE_BOOK.search(path.read_text("utf-8"))
+    ]
 
 
 def main(arguments=None):
@@ -48,8 +56,11 @@ def main(arguments=None):
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "_build", "build", "__pycache__"))
         subprocess.run([*pip, "--no-deps", str(copy)], check=True)
         shutil.rmtree(copy / "lmtune")  # what is tested is what the wheel brought
-        return subprocess.run([inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests(copy)], cwd=copy,
-                              env={**os.environ, **offline_environment(1)}).returncode
+        return subprocess.run(
+            [inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests(copy)],
+            cwd=copy,
+            env={**os.environ, **offline_environment(1)},
+        ).returncode
 
 
 if __name__ == "__main__":

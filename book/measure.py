@@ -3,6 +3,7 @@
 Each runs once, alone, in a process of its own; nothing of it is kept but its time, its
 memory and the versions, in `reference/measured.json`, from which the book's pages take them.
 """
+
 import argparse
 import hashlib
 import json
@@ -21,15 +22,27 @@ from book.cells import execute
 from book.cells.derive import ROOT, names, notebook_path
 
 RECORD = ROOT / "reference" / "measured.json"
-LIBRARIES = ("torch", "transformers", "tokenizers", "peft", "optuna", "numpy", "scipy", "scikit-learn", "networkx",
-             "matplotlib", "jupyter-book")
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "peft",
+    "optuna",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "networkx",
+    "matplotlib",
+    "jupyter-book",
+)
 
 
 def digest(name, root=ROOT):
     """What the code of a notebook is known by: 12 hexadecimal digits."""
     cells = nbformat.read(notebook_path(name, root), as_version=4).cells
-    code = "\0".join(cell.source for cell in cells if cell.cell_type == "code" and "colab" not in
-                     cell.metadata.get("tags", []))
+    code = "\0".join(
+        cell.source for cell in cells if cell.cell_type == "code" and "colab" not in cell.metadata.get("tags", [])
+    )
     return hashlib.blake2b(code.encode(), digest_size=6).hexdigest()
 
 
@@ -50,8 +63,11 @@ def inside(name):
     cost = execute.run(notebook, notebook_path(name).parent, name, tell=lambda line: None)
     unit = 1 if sys.platform == "darwin" else 1024
     largest = unit * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(json.dumps({"seconds": round(cost.wall, 1), "cpu_seconds": round(cost.cpu, 1),
-                      "megabytes": round(largest / 1e6)}))
+    print(
+        json.dumps(
+            {"seconds": round(cost.wall, 1), "cpu_seconds": round(cost.cpu, 1), "megabytes": round(largest / 1e6)}
+        )
+    )
 
 
 def record():
@@ -62,16 +78,22 @@ def record():
 def measure(name):
     """Run one notebook and write its cost into the record; whether it ran."""
     print(f"measure: {name}", flush=True)
-    run = subprocess.run([sys.executable, "-m", "book.measure", "--inside", name], cwd=ROOT,
-                         stdout=subprocess.PIPE, text=True)
+    run = subprocess.run(
+        [sys.executable, "-m", "book.measure", "--inside", name], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     if run.returncode:
         print(f"measure: {name} FAILED; its record stays as it was")
         return False
     cost = json.loads(run.stdout.splitlines()[-1])
     known = record()
-    known[name] = {"date": date.today().isoformat(), "code": digest(name), **cost,
-                   "machine": machine(), "python": platform.python_version(),
-                   "versions": {library: version(library) for library in LIBRARIES}}
+    known[name] = {
+        "date": date.today().isoformat(),
+        "code": digest(name),
+        **cost,
+        "machine": machine(),
+        "python": platform.python_version(),
+        "versions": {library: version(library) for library in LIBRARIES},
+    }
     RECORD.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n", "utf-8")
     print(f"measure: {name}: {cost}", flush=True)
     return True
@@ -88,7 +110,8 @@ def main(arguments=None):
     unknown = set(options.names) - set(names())
     if unknown:
         parser.error(f"no such notebook: {', '.join(sorted(unknown))}; there are: {', '.join(names())}")
-    return 0 if all([measure(name) for name in options.names or names()]) else 1
+    done = [measure(name) for name in options.names or names()]  # each, also after one that failed
+    return 0 if all(done) else 1
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Without options each notebook is derived anew, executed, normalised and written.
 --no-execute   keep the stored outputs where no code changed (text was edited);
                where code changed, write the notebook unexecuted and say so
 """
+
 import argparse
 import os
 import sys
@@ -66,8 +67,10 @@ def make(name, root=ROOT):
         print(f"notebooks: {name} FAILED; nothing was written\n{error}")
         return False
     if cost.cpu is not None and cost.cpu > execute.CPU_LIMIT:
-        print(f"notebooks: {name} used {cost}, more than the {execute.CPU_LIMIT} CPU-seconds "
-              "a notebook may use; nothing was written")
+        print(
+            f"notebooks: {name} used {cost}, more than the {execute.CPU_LIMIT} CPU-seconds "
+            "a notebook may use; nothing was written"
+        )
         return False
     write(normalise(notebook), notebook_path(name, root))
     print(f"notebooks: {name} done, {cost}", flush=True)
@@ -79,8 +82,14 @@ def rewrite(name, root=ROOT):
     notebook, path = derive(name, root), notebook_path(name, root)
     kept = path.exists() and keep_outputs(notebook, read(path))
     write(notebook, path)
-    print(f"notebooks: {name} " + ("written, outputs kept" if kept else
-          "written without outputs, for its code changed; execute it before the tests"))
+    print(
+        f"notebooks: {name} "
+        + (
+            "written, outputs kept"
+            if kept
+            else "written without outputs, for its code changed; execute it before the tests"
+        )
+    )
     return True
 
 
@@ -92,8 +101,9 @@ def check(name, root=ROOT):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python -m book.notebooks", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m book.notebooks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*", help="chapters; all when none is named")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--no-execute", action="store_true")

@@ -4,6 +4,7 @@ One thread and the oldest vector instructions imitate a machine unlike the one
 that made the outputs. Cells tagged `slow` are left out, and the rest must give
 the stored outputs again.
 """
+
 import os
 import shutil
 import subprocess
@@ -44,8 +45,7 @@ def main(arguments=None):
         for name in chosen:
             left_out = without_slow_cells(notebook_path(name), folder)
             print(f"portability: {name}, {left_out} slow cell(s) left out", flush=True)
-        run = subprocess.run([*command([str(folder)], workers=1), "-p", "no:cacheprovider"],
-                             cwd=ROOT, env=environment)
+        run = subprocess.run([*command([str(folder)], workers=1), "-p", "no:cacheprovider"], cwd=ROOT, env=environment)
     finally:
         shutil.rmtree(folder)
     return run.returncode

@@ -1,4 +1,5 @@
 """Show the built book on a free loopback port: python -m book.serve"""
+
 import functools
 import http.server
 import sys

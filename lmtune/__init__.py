@@ -3,6 +3,7 @@
 The public names are listed in ``__all__``; each is imported when it is first
 used, so that ``import lmtune`` stays quick.
 """
+
 from importlib import import_module as _import_module
 
 __version__ = "0.1.0"

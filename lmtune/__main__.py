@@ -1,4 +1,5 @@
 """``python -m lmtune``: the command line of :mod:`lmtune.cli.main`."""
+
 import sys
 
 from lmtune.cli.main import main

@@ -1,4 +1,5 @@
 """Progress bars, and how they are turned off: the same in all modules."""
+
 from __future__ import annotations
 
 

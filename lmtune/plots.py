@@ -4,6 +4,7 @@ The figures are SVG on a white plate, in colours that differ in lightness too, s
 that they can be told apart in grey and by colour-blind readers.  matplotlib is
 imported where it is used: importing ``lmtune`` stays quick.
 """
+
 from __future__ import annotations
 
 import base64
@@ -38,21 +39,35 @@ def style():
     import matplotlib
     from cycler import cycler
 
-    return matplotlib.rc_context({
-        "font.family": ["sans-serif"],
-        # DejaVu comes with matplotlib; the others are about as wide in a browser without it.
-        "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],
-        "font.size": 10, "axes.labelsize": 10, "axes.titlesize": 12,
-        "xtick.labelsize": 9, "ytick.labelsize": 9,
-        "figure.facecolor": "white", "axes.facecolor": "white",
-        "savefig.facecolor": "white", "savefig.transparent": False, "savefig.bbox": None,
-        "axes.edgecolor": "#444444", "axes.spines.top": False, "axes.spines.right": False,
-        "axes.grid": True, "axes.axisbelow": True,
-        "grid.color": "#DDDDDD", "grid.linewidth": 0.6, "grid.linestyle": "-",
-        "axes.prop_cycle": cycler(color=COLOURS) + cycler(linestyle=LINES),
-        # Text stays text (small, searchable), and the same figure gives the same bytes.
-        "svg.fonttype": "none", "svg.hashsalt": "lmtune",
-    })
+    return matplotlib.rc_context(
+        {
+            "font.family": ["sans-serif"],
+            # DejaVu comes with matplotlib; the others are about as wide in a browser without it.
+            "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],
+            "font.size": 10,
+            "axes.labelsize": 10,
+            "axes.titlesize": 12,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+            "figure.facecolor": "white",
+            "axes.facecolor": "white",
+            "savefig.facecolor": "white",
+            "savefig.transparent": False,
+            "savefig.bbox": None,
+            "axes.edgecolor": "#444444",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "grid.color": "#DDDDDD",
+            "grid.linewidth": 0.6,
+            "grid.linestyle": "-",
+            "axes.prop_cycle": cycler(color=COLOURS) + cycler(linestyle=LINES),
+            # Text stays text (small, searchable), and the same figure gives the same bytes.
+            "svg.fonttype": "none",
+            "svg.hashsalt": "lmtune",
+        }
+    )
 
 
 def figure(width: float = SHOWN_WIDTH, height: float = 3.5, columns: int = 1):
@@ -83,8 +98,7 @@ def svg(fig) -> str:
     from matplotlib.figure import Figure
 
     if not isinstance(fig, Figure):
-        raise TypeError(f"a figure is a matplotlib Figure and got {type(fig).__name__}; "
-                        "give fig, or ax.figure")
+        raise TypeError(f"a figure is a matplotlib Figure and got {type(fig).__name__}; give fig, or ax.figure")
     buffer = io.StringIO()
     with style():
         fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
@@ -115,17 +129,18 @@ def required_alt(alt: str) -> str:
     if not isinstance(alt, str):
         raise TypeError(f"alt is {alt!r}; it must be text that says what the figure shows")
     if len(alt.strip()) < SHORTEST_ALT:
-        raise ValueError(f"alt is {alt!r}, {len(alt.strip())} characters; say in at least "
-                         f"{SHORTEST_ALT} what is seen, for example 'Training loss falls from "
-                         "6 to 3 nats in 200 steps'")
+        raise ValueError(
+            f"alt is {alt!r}, {len(alt.strip())} characters; say in at least "
+            f"{SHORTEST_ALT} what is seen, for example 'Training loss falls from "
+            "6 to 3 nats in 200 steps'"
+        )
     return alt
 
 
 def image(fig, alt: str) -> str:
     """An ``<img>`` element that holds the figure itself and its alternative text."""
     data = base64.b64encode(svg(fig).encode()).decode()
-    return (f'<img alt="{html.escape(alt)}" style="max-width:100%;height:auto" '
-            f'src="data:image/svg+xml;base64,{data}">')
+    return f'<img alt="{html.escape(alt)}" style="max-width:100%;height:auto" src="data:image/svg+xml;base64,{data}">'
 
 
 def publish(page: str, text: str, widget: dict[str, Any] | None = None) -> None:
@@ -165,4 +180,5 @@ def _refuse_small_text(fig) -> None:
             raise ValueError(
                 f"the text {text.get_text()!r} is {size:.1f} points high at the {SHOWN_WIDTH:g} "
                 f"inches that a page shows, and {SMALLEST_TEXT:g} is the least: make the text "
-                "larger or the figure narrower")
+                "larger or the figure narrower"
+            )

@@ -1,4 +1,5 @@
 """How the result of a study is recorded: with its design, versions, kind of machine, date and cost."""
+
 from __future__ import annotations
 
 import json
@@ -26,12 +27,18 @@ def write(study: str, design: dict, results: dict, cpu_seconds: float, libraries
     """
     chapter, name = study.split("/")
     record = {
-        "made by": f"python -m chapters.{chapter}.studies.{name}", "date": date.today().isoformat(),
+        "made by": f"python -m chapters.{chapter}.studies.{name}",
+        "date": date.today().isoformat(),
         "machine": f"{platform.machine()}, CPU, {torch.get_num_threads()} thread(s) of {os.cpu_count()}",
-        "versions": {"torch": torch.__version__,
-                     **{library: version(library) for library in ("transformers", *libraries)},
-                     "lmtune": lmtune.__version__, "python": platform.python_version()},
-        "CPU seconds": round(cpu_seconds), "design": design, "results": results,
+        "versions": {
+            "torch": torch.__version__,
+            **{library: version(library) for library in ("transformers", *libraries)},
+            "lmtune": lmtune.__version__,
+            "python": platform.python_version(),
+        },
+        "CPU seconds": round(cpu_seconds),
+        "design": design,
+        "results": results,
     }
     text = json.dumps(record, indent=None if compact else 1).replace("Infinity", '"diverged"')
     if compact:

@@ -1,4 +1,5 @@
 """Settings that hold for every test: no network, no progress bars, small models."""
+
 import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -28,8 +29,17 @@ def tiny_tokenizer():
     bpe.decoder = decoders.ByteLevel()
     bpe.train_from_iterator(
         ["the sum of two numbers", "a list of the names"] * 20,
-        trainers.BpeTrainer(vocab_size=300, special_tokens=["<|endoftext|>"], show_progress=False,
-                            initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
-    return PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<|endoftext|>",
-                                   eos_token="<|endoftext|>", pad_token="<|endoftext|>",
-                                   model_max_length=32)
+        trainers.BpeTrainer(
+            vocab_size=300,
+            special_tokens=["<|endoftext|>"],
+            show_progress=False,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        ),
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        bos_token="<|endoftext|>",
+        eos_token="<|endoftext|>",
+        pad_token="<|endoftext|>",
+        model_max_length=32,
+    )

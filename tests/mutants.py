@@ -4,6 +4,7 @@ For each row of the checklist of bugs that known loops had, each of these change
 a bug back.  The tests whose names carry the row's number must fail on it; where they pass,
 they prove nothing.  Prints caught or missed for every change and fails on a miss.
 """
+
 from __future__ import annotations
 
 import os
@@ -25,83 +26,204 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = [
-    Mutant(1, "training/losses.py", "return total, (targets != IGNORED).sum()\n\n\ndef shifted",
-           "return total, (labels != IGNORED).sum()\n\n\ndef shifted"),
+    Mutant(
+        1,
+        "training/losses.py",
+        "return total, (targets != IGNORED).sum()\n\n\ndef shifted",
+        "return total, (labels != IGNORED).sum()\n\n\ndef shifted",
+    ),
     Mutant(1, "training/loop.py", "(batch_sum / max(1, labels)).backward()", "(batch_sum / max(1, tokens)).backward()"),
-    Mutant(2, "training/loop.py", "(batch_sum / max(1, labels)).backward()",
-           "(batch_sum / max(1, batch_count) / len(window)).backward()"),
-    Mutant(3, "training/loop.py", "in enumerate(in_batches(micro_batches, config.accumulate * processes)):",
-           "in enumerate(w for w in in_batches(micro_batches, config.accumulate) if len(w) == config.accumulate):"),
-    Mutant(3, "training/config.py", "return math.ceil(math.ceil(examples / self.batch_size) / (self.accumulate * processes))",
-           "return examples // self.batch_size // (self.accumulate * processes)"),
+    Mutant(
+        2,
+        "training/loop.py",
+        "(batch_sum / max(1, labels)).backward()",
+        "(batch_sum / max(1, batch_count) / len(window)).backward()",
+    ),
+    Mutant(
+        3,
+        "training/loop.py",
+        "in enumerate(in_batches(micro_batches, config.accumulate * processes)):",
+        "in enumerate(w for w in in_batches(micro_batches, config.accumulate) if len(w) == config.accumulate):",
+    ),
+    Mutant(
+        3,
+        "training/config.py",
+        "return math.ceil(math.ceil(examples / self.batch_size) / (self.accumulate * processes))",
+        "return examples // self.batch_size // (self.accumulate * processes)",
+    ),
     Mutant(4, "training/losses.py", "return total + count * penalty, count", "return total + penalty, count"),
-    Mutant(4, "training/losses.py", "imitation = (divergence * (shifted(batch[\"labels\"]) != IGNORED)).sum()",
-           "imitation = (divergence * (shifted(batch[\"labels\"]) != IGNORED)).mean() * count"),
-    Mutant(5, "training/loop.py", "for examples in window for e in examples)\n            tokens",
-           "for examples in window[rank::processes] for e in examples)\n            tokens"),
+    Mutant(
+        4,
+        "training/losses.py",
+        'imitation = (divergence * (shifted(batch["labels"]) != IGNORED)).sum()',
+        'imitation = (divergence * (shifted(batch["labels"]) != IGNORED)).mean() * count',
+    ),
+    Mutant(
+        5,
+        "training/loop.py",
+        "for examples in window for e in examples)\n            tokens",
+        "for examples in window[rank::processes] for e in examples)\n            tokens",
+    ),
     Mutant(5, "devices/distributed.py", "    dist.all_reduce(flat)\n", "    pass\n"),
-    Mutant(6, "training/losses.py", "ignore_index=IGNORED, reduction=\"sum\", label_smoothing=smoothing)",
-           "ignore_index=IGNORED, label_smoothing=smoothing) * (targets != IGNORED).sum()"),
-    Mutant(7, "training/losses.py", "return F.pad(labels[:, 1:], (0, 1), value=IGNORED)",
-           "return F.pad(labels[:, 2:], (0, 2), value=IGNORED)"),
+    Mutant(
+        6,
+        "training/losses.py",
+        '        reduction="sum",\n        label_smoothing=smoothing,\n    )',
+        "        label_smoothing=smoothing,\n    ) * (targets != IGNORED).sum()",
+    ),
+    Mutant(
+        7,
+        "training/losses.py",
+        "return F.pad(labels[:, 1:], (0, 1), value=IGNORED)",
+        "return F.pad(labels[:, 2:], (0, 2), value=IGNORED)",
+    ),
     Mutant(7, "training/losses.py", "return F.pad(labels[:, 1:], (0, 1), value=IGNORED)", "return labels"),
-    Mutant(8, "data/examples.py", "        batch[\"labels\"] = _padded(labels, longest, IGNORED)",
-           "        batch[\"labels\"] = batch[\"input_ids\"].masked_fill(batch[\"input_ids\"] == 0, IGNORED)"),
+    Mutant(
+        8,
+        "data/batches.py",
+        '        batch["labels"] = _padded(labels, longest, IGNORED)',
+        '        batch["labels"] = batch["input_ids"].masked_fill(batch["input_ids"] == 0, IGNORED)',
+    ),
     Mutant(9, "training/losses.py", "    allowed = same & torch.ones(", "    allowed = torch.ones("),
-    Mutant(9, "data/packing.py", "    if not torch.allclose(together, alone, rtol=1e-5):", "    if False:"),
-    Mutant(9, "data/examples.py", "for n in lengths for i in range(n)]", "for i in range(sum(lengths))]"),
-    Mutant(9, "data/packing.py", "for label in (IGNORED, *e[\"labels\"][1:])", "for label in e[\"labels\"]"),
-    Mutant(10, "training/evaluation.py", "            total += float(batch_sum)\n            count += int(batch_count)",
-           "            total += float(batch_sum / batch_count)\n            count += 1"),
+    Mutant(9, "training/preflight.py", "    if not torch.allclose(together, alone, rtol=1e-5):", "    if False:"),
+    Mutant(9, "data/batches.py", "for n in lengths for i in range(n)]", "for i in range(sum(lengths))]"),
+    Mutant(9, "data/packing.py", 'for label in (IGNORED, *e["labels"][1:])', 'for label in e["labels"]'),
+    Mutant(
+        10,
+        "training/evaluation.py",
+        "            total += float(batch_sum)\n            count += int(batch_count)",
+        "            total += float(batch_sum / batch_count)\n            count += 1",
+    ),
     Mutant(11, "training/loop.py", "            state.scaler.unscale_(optimizer)  #", "            #"),
     Mutant(12, "training/loop.py", "            if not skipped:  #", "            if True:  #"),
     Mutant(12, "optim/optimizers.py", "    scaler.update()\n", ""),
     Mutant(13, "training/loop.py", "                state.made += 1", "                state.made += len(window)"),
-    Mutant(14, "training/config.py", "return self.lr * (step + 1) / self.warmup", "return self.lr * step / self.warmup"),
-    Mutant(15, "optim/optimizers.py", "        group[\"lr\"] = group[\"initial_lr\"] * factor",
-           "        group[\"lr\"] = group[\"initial_lr\"] * factor; group[\"betas\"] = (0.95 - 0.1 * factor, 0.95)"),
-    Mutant(16, "training/loop.py", "config.rate(state.made, total)", "config.rate(state.made, total * config.accumulate)"),
-    Mutant(17, "training/loop.py", "return config.schedule.after([e.result.loss for e in history.evaluations])",
-           "return config.schedule.after([s.loss for s in history.steps])"),
-    Mutant(17, "optim/schedules.py", "            if waited > self.patience:", "            if waited >= self.patience:"),
-    Mutant(18, "optim/optimizers.py", "{\"params\": [p for p in trainable if p.dim() < 2], \"weight_decay\": 0.0}",
-           "{\"params\": [p for p in trainable if p.dim() < 2], \"weight_decay\": weight_decay}"),
-    Mutant(18, "optim/optimizers.py", "    trainable = [p for p in model.parameters() if p.requires_grad]",
-           "    trainable = [p for _, p in model.named_parameters(remove_duplicate=False) if p.requires_grad]"),
-    Mutant(19, "training/early_stopping.py", "            self.reference, self.waited = loss, 0", "            self.reference = loss"),
-    Mutant(19, "training/early_stopping.py", "        if loss < self.best_loss:", "        if not loss >= self.best_loss:"),
-    Mutant(19, "training/early_stopping.py", "        if loss < self.reference - self.min_delta:",
-           "        if loss < self.best_loss + 1e-9 - self.min_delta:"),
+    Mutant(
+        14, "training/config.py", "return self.lr * (step + 1) / self.warmup", "return self.lr * step / self.warmup"
+    ),
+    Mutant(
+        15,
+        "optim/optimizers.py",
+        '        group["lr"] = group["initial_lr"] * factor',
+        '        group["lr"] = group["initial_lr"] * factor; group["betas"] = (0.95 - 0.1 * factor, 0.95)',
+    ),
+    Mutant(
+        16, "training/loop.py", "config.rate(state.made, total)", "config.rate(state.made, total * config.accumulate)"
+    ),
+    Mutant(
+        17,
+        "training/loop.py",
+        "return config.schedule.after([e.result.loss for e in history.evaluations])",
+        "return config.schedule.after([s.loss for s in history.steps])",
+    ),
+    Mutant(
+        17, "optim/schedules.py", "            if waited > self.patience:", "            if waited >= self.patience:"
+    ),
+    Mutant(
+        18,
+        "optim/optimizers.py",
+        '{"params": [p for p in trainable if p.dim() < 2], "weight_decay": 0.0}',
+        '{"params": [p for p in trainable if p.dim() < 2], "weight_decay": weight_decay}',
+    ),
+    Mutant(
+        18,
+        "optim/optimizers.py",
+        "    trainable = [p for p in model.parameters() if p.requires_grad]",
+        "    trainable = [p for _, p in model.named_parameters(remove_duplicate=False) if p.requires_grad]",
+    ),
+    Mutant(
+        19,
+        "training/early_stopping.py",
+        "            self.reference, self.waited = loss, 0",
+        "            self.reference = loss",
+    ),
+    Mutant(
+        19, "training/early_stopping.py", "        if loss < self.best_loss:", "        if not loss >= self.best_loss:"
+    ),
+    Mutant(
+        19,
+        "training/early_stopping.py",
+        "        if loss < self.reference - self.min_delta:",
+        "        if loss < self.best_loss + 1e-9 - self.min_delta:",
+    ),
     Mutant(20, "training/loop.py", "        state.stopping.restore(model)", "        pass"),
     Mutant(20, "training/snapshot.py", "tensor.detach().clone() for", "tensor.detach() for"),
     Mutant(21, "training/loop.py", "processes, start=state.step):", "processes, start=0):"),
     Mutant(21, "training/loop.py", "            seed_update(config.seed, step, rank, device)", "            pass"),
-    Mutant(21, "training/state.py", "(\"optimizer\", \"scaler\", \"history\", \"average\", \"stopping\")",
-           "(\"optimizer\", \"scaler\", \"history\", \"average\")"),
-    Mutant(21, "training/state.py", "(\"optimizer\", \"scaler\", \"history\", \"average\", \"stopping\")",
-           "(\"optimizer\", \"history\", \"average\", \"stopping\")"),
-    Mutant(21, "training/checkpoint.py", "f\".step-{step:08d}.part\"", "f\"step-{step:08d}\""),
+    Mutant(
+        21,
+        "training/state.py",
+        '("optimizer", "scaler", "history", "average", "stopping")',
+        '("optimizer", "scaler", "history", "average")',
+    ),
+    Mutant(
+        21,
+        "training/state.py",
+        '("optimizer", "scaler", "history", "average", "stopping")',
+        '("optimizer", "history", "average", "stopping")',
+    ),
+    Mutant(21, "training/checkpoint.py", 'f".step-{step:08d}.part"', 'f"step-{step:08d}"'),
     Mutant(22, "optim/averaging.py", "            self._write(own)", "            pass"),
-    Mutant(22, "optim/averaging.py", "        self.updates = state[\"updates\"]", "        self.updates = 0"),
-    Mutant(22, "training/loop.py", "    with state.average.swapped_in() if state.average else nullcontext():", "    with nullcontext():"),
+    Mutant(22, "optim/averaging.py", '        self.updates = state["updates"]', "        self.updates = 0"),
+    Mutant(
+        22,
+        "training/loop.py",
+        "    with state.average.swapped_in() if state.average else nullcontext():",
+        "    with nullcontext():",
+    ),
     Mutant(23, "models/modes.py", "            module.training = flag", "            module.training = False"),
-    Mutant(23, "training/evaluation.py", "            module.training = flag", "            module.training = True"),
+    Mutant(23, "models/modes.py", "    flags = {module: module.training", "    flags = {module: True"),
     Mutant(23, "training/loop.py", "                model.train()", "                pass"),
     Mutant(24, "diagnostics/range_test.py", "run(copy.deepcopy(model), train", "run(model, train"),
-    Mutant(24, "diagnostics/range_test.py", "with torch.random.fork_rng(devices=devices), tqdm", "with tqdm"),
-    Mutant(25, "training/snapshot.py", "model.named_parameters() if", "model.named_parameters(remove_duplicate=False) if"),
+    Mutant(24, "diagnostics/range_test.py", "        torch.random.fork_rng(devices=devices),\n", ""),
+    Mutant(
+        25, "training/snapshot.py", "model.named_parameters() if", "model.named_parameters(remove_duplicate=False) if"
+    ),
     Mutant(26, "models/modes.py", "        model.compile()", "        model.forward = torch.compile(model)"),
-    Mutant(27, "training/evaluation.py", "in_batches(examples[rank::processes], batch_size)", "in_batches(examples, batch_size)"),
-    Mutant(27, "training/loop.py", "                summed, counted = summed + batch_sum.detach(), counted + batch_count",
-           "                summed, counted = add_up(trained, summed + batch_sum.detach(), counted + batch_count)"),
-    Mutant(28, "training/log_buffer.py", "isfinite(values[0]) and (may_overflow or math.isfinite(values[1]))",
-           "isnan(0.0) or True"),
-    Mutant(28, "training/log_buffer.py", "            self._broken = ~sound | self._broken", "            self._broken = ~sound"),
-    Mutant(28, "training/log_buffer.py", "        self._broken = self._broken or not sound or values", "        self._broken = values"),
+    Mutant(
+        27,
+        "training/evaluation.py",
+        "in_batches(examples[rank::processes], batch_size)",
+        "in_batches(examples, batch_size)",
+    ),
+    Mutant(
+        27,
+        "training/loop.py",
+        "                summed, counted = summed + batch_sum.detach(), counted + batch_count",
+        "                summed, counted = add_up(trained, summed + batch_sum.detach(), counted + batch_count)",
+    ),
+    Mutant(
+        28,
+        "training/log_buffer.py",
+        "isfinite(values[0]) and (may_overflow or math.isfinite(values[1]))",
+        "isnan(0.0) or True",
+    ),
+    Mutant(
+        28,
+        "training/log_buffer.py",
+        "            self._broken = ~sound | self._broken",
+        "            self._broken = ~sound",
+    ),
+    Mutant(
+        28,
+        "training/log_buffer.py",
+        "        self._broken = self._broken or not sound or values",
+        "        self._broken = values",
+    ),
     Mutant(29, "devices/precision.py", "is_bf16_supported(including_emulation=False)", "is_bf16_supported()"),
-    Mutant(29, "devices/precision.py", "        if parameter.requires_grad and parameter.dtype in _HALF.values():", "        if False:"),
-    Mutant(30, "models/modes.py", "{\"use_reentrant\": False}", "{\"use_reentrant\": True}"),
-    Mutant(31, "optim/averaging.py", "        self.updates = 0\n        self._live", "        self.updates = 0; Average.last = self\n        self._live"),
+    Mutant(
+        29,
+        "devices/precision.py",
+        "        if parameter.requires_grad and parameter.dtype in _HALF.values():",
+        "        if False:",
+    ),
+    Mutant(30, "models/modes.py", '{"use_reentrant": False}', '{"use_reentrant": True}'),
+    Mutant(
+        31,
+        "optim/averaging.py",
+        "        self.updates = 0\n        self._live",
+        "        self.updates = 0; Average.last = self\n        self._live",
+    ),
     Mutant(31, "training/loop.py", "    state = _state_at", "    state = run.state = _state_at"),
 ]
 
@@ -111,8 +233,10 @@ def text_with(mutant: Mutant) -> str:
     text = (ROOT / "lmtune" / mutant.module).read_text("utf8")
     found = text.count(mutant.old)
     if found != 1:
-        raise ValueError(f"row {mutant.row}: {mutant.old!r} stands {found} times in lmtune/{mutant.module}; "
-                         "the list in tests/mutants.py must follow the code.")
+        raise ValueError(
+            f"row {mutant.row}: {mutant.old!r} stands {found} times in lmtune/{mutant.module}; "
+            "the list in tests/mutants.py must follow the code."
+        )
     return text.replace(mutant.old, mutant.new)
 
 
@@ -151,7 +275,9 @@ def _pytest(copy: Path, row: int) -> int:
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     name, failures = f"test_row_{row:02d}_", Failures()
-    files = [str(path) for path in sorted((copy / "tests").rglob("test_*.py")) if f"def {name}" in path.read_text("utf8")]
+    files = [
+        str(path) for path in sorted((copy / "tests").rglob("test_*.py")) if f"def {name}" in path.read_text("utf8")
+    ]
     try:
         code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-k", name, *files], plugins=[failures])
         return 1 if failures.seen else 0 if code == 0 else 2
@@ -177,8 +303,11 @@ def main(arguments: list[str]) -> int:
             if mutant is None:
                 print(f"row {row:02d}  {'passes as it is' if good else 'FAILS as it is'}")
             else:
-                print(f"row {row:02d}  {'caught' if good else 'MISSED' if code == 0 else 'DID NOT RUN'}  "
-                      f"{mutant.module}: {' '.join(mutant.new.split())[:70]}", flush=True)
+                print(
+                    f"row {row:02d}  {'caught' if good else 'MISSED' if code == 0 else 'DID NOT RUN'}  "
+                    f"{mutant.module}: {' '.join(mutant.new.split())[:70]}",
+                    flush=True,
+                )
     print(f"mutants: {sum(m is not None for _, m in jobs)} changes over {len(rows)} rows, {missed} wrong")
     return 1 if missed else 0
 

@@ -1,4 +1,5 @@
 """Figures: alternative text by construction, legible, the same bytes each time."""
+
 import base64
 import re
 import subprocess
@@ -17,7 +18,7 @@ ALT = "Loss falls from 6 to 3 nats in 200 steps"
 def drawn():
     fig, ax = plots.figure()
     for power in (1, 2):
-        ax.plot(range(10), [i ** power for i in range(10)], label=f"power {power}")
+        ax.plot(range(10), [i**power for i in range(10)], label=f"power {power}")
     ax.fill_between(range(10), 0, 1)
     ax.set(xlabel="step", ylabel="loss", title="A title")
     ax.legend()
@@ -65,8 +66,9 @@ def test_no_caption_no_element(published):
     assert "figcaption" not in published[0][0]
 
 
-@pytest.mark.parametrize("alt, error", [("", ValueError), ("a plot", ValueError),
-                                        (" " * 30, ValueError), (None, TypeError)])
+@pytest.mark.parametrize(
+    "alt, error", [("", ValueError), ("a plot", ValueError), (" " * 30, ValueError), (None, TypeError)]
+)
 def test_a_figure_needs_its_alternative_text(alt, error, published):
     with pytest.raises(error, match="alt is"):
         plots.show(drawn(), alt)
@@ -88,21 +90,29 @@ def test_the_same_figure_gives_the_same_bytes_without_a_date():
 
 
 def test_another_process_gives_the_same_bytes():
-    code = ("import sys; sys.path[:0] = [{here!r}, {root!r}]\n"
-            "import test_plots, hashlib\n"
-            "print(hashlib.sha256(test_plots.plots.svg(test_plots.drawn()).encode()).hexdigest())")
+    code = (
+        "import sys; sys.path[:0] = [{here!r}, {root!r}]\n"
+        "import test_plots, hashlib\n"
+        "print(hashlib.sha256(test_plots.plots.svg(test_plots.drawn()).encode()).hexdigest())"
+    )
     here = __file__.rsplit("/", 1)[0]
     code = code.format(here=here, root=here.rsplit("/", 1)[0])
-    hashes = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                             check=True, env={"PYTHONHASHSEED": seed, "PATH": ""}).stdout
-              for seed in ("1", "2")}
+    hashes = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed, "PATH": ""},
+        ).stdout
+        for seed in ("1", "2")
+    }
     assert len(hashes) == 1 and len(hashes.pop()) == 65
 
 
 def test_text_stays_text():
     page = plots.svg(drawn())
-    words = {"".join(e.itertext()).strip() for e in ET.fromstring(page).iter(
-        "{http://www.w3.org/2000/svg}text")}
+    words = {"".join(e.itertext()).strip() for e in ET.fromstring(page).iter("{http://www.w3.org/2000/svg}text")}
     assert {"step", "loss", "A title", "power 1"} <= words
     assert "sans-serif" in page
 
@@ -144,6 +154,7 @@ def test_columns():
 
 def test_nothing_is_shown_twice(published):
     import matplotlib
+
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
@@ -169,7 +180,7 @@ def test_the_style_leaves_no_trace():
 
 
 def luminance(colour):
-    parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
     return 0.2126 * r + 0.7152 * g + 0.0722 * b
 
@@ -202,6 +213,8 @@ def test_outside_ipython_the_text_is_printed(capsys, monkeypatch):
 
 
 def test_importing_does_not_import_matplotlib():
-    code = ("import sys, lmtune.plots, lmtune.notebook.claims\n"
-            "assert not {'matplotlib', 'IPython', 'scipy.stats'} & set(sys.modules)")
+    code = (
+        "import sys, lmtune.plots, lmtune.notebook.claims\n"
+        "assert not {'matplotlib', 'IPython', 'scipy.stats'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

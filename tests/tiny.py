@@ -1,4 +1,5 @@
 """Models, examples and gradients small enough to be right by inspection."""
+
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
@@ -6,18 +7,37 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 def tiny_gpt2(vocab: int = 50, **changes) -> GPT2LMHeadModel:
     """A GPT-2 of a few thousand parameters in fp64 without dropout, drawn from seed 0."""
     torch.manual_seed(0)
-    settings = dict(vocab_size=vocab, n_positions=32, n_embd=16, n_layer=2, n_head=2, resid_pdrop=0.0,
-                    embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=0, eos_token_id=0)
+    settings = dict(
+        vocab_size=vocab,
+        n_positions=32,
+        n_embd=16,
+        n_layer=2,
+        n_head=2,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
     return GPT2LMHeadModel(GPT2Config(**{**settings, **changes})).double()
 
 
 def tiny_llama(vocab: int = 50) -> LlamaForCausalLM:
     """The same for the Llama architecture."""
     torch.manual_seed(0)
-    return LlamaForCausalLM(LlamaConfig(
-        vocab_size=vocab, hidden_size=16, intermediate_size=32, num_hidden_layers=2,
-        num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=32,
-        bos_token_id=0, eos_token_id=0)).double()
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=vocab,
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            max_position_embeddings=32,
+            bos_token_id=0,
+            eos_token_id=0,
+        )
+    ).double()
 
 
 def ragged_examples(lengths, vocab: int = 50, seed: int = 0) -> list[dict]:
@@ -34,8 +54,11 @@ def true_gradients(model, examples):
     for e in examples:
         logits = model(input_ids=torch.tensor([e["input_ids"]])).logits[0]
         targets = torch.tensor(e["labels"])
-        losses += [torch.nn.functional.cross_entropy(logits[t], targets[t + 1])
-                   for t in range(len(targets) - 1) if targets[t + 1] != -100]
+        losses += [
+            torch.nn.functional.cross_entropy(logits[t], targets[t + 1])
+            for t in range(len(targets) - 1)
+            if targets[t + 1] != -100
+        ]
     (torch.stack(losses).sum() / len(losses)).backward()
     return {n: p.grad.clone() for n, p in model.named_parameters()}
 

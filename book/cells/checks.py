@@ -4,6 +4,7 @@ Each check takes a notebook and returns a list of sentences, one for each
 problem, and an empty list when all is well. The tests run them on the chapters
 and, to prove that they catch, on notebooks broken on purpose.
 """
+
 import ast
 import re
 
@@ -26,8 +27,11 @@ MARKDOWN_IMAGE = re.compile(r"!\[\s*\]\(")
 
 def code_cells(notebook):
     """Pairs of position and cell, for every code cell that a run executes."""
-    return [(place, cell) for place, cell in enumerate(notebook.cells)
-            if cell.cell_type == "code" and not SKIPPED & set(cell.metadata.get("tags", []))]
+    return [
+        (place, cell)
+        for place, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code" and not SKIPPED & set(cell.metadata.get("tags", []))
+    ]
 
 
 def speaks(source):
@@ -38,8 +42,11 @@ def speaks(source):
         return False
     if not body:
         return False
-    calls = [statement.value.func for statement in body
-             if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)]
+    calls = [
+        statement.value.func
+        for statement in body
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+    ]
     if SPEAKING & {call.id for call in calls if isinstance(call, ast.Name)}:
         return True
     shown = isinstance(body[-1], ast.Expr) and isinstance(body[-1].value, (ast.Name, ast.Attribute, ast.BinOp))
@@ -104,17 +111,27 @@ def plain_markdown(notebook):
 
 def outputs(notebook):
     """Triples of position, cell and output."""
-    return [(place, cell, output) for place, cell in enumerate(notebook.cells)
-            if cell.cell_type == "code" for output in cell.outputs]
+    return [
+        (place, cell, output)
+        for place, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code"
+        for output in cell.outputs
+    ]
 
 
 def alternative_text(notebook):
     """Every image says in words what is seen."""
     texts = [(place, cell.source) for place, cell in enumerate(notebook.cells) if cell.cell_type == "markdown"]
-    texts += [(place, output.data["text/html"]) for place, _, output in outputs(notebook)
-              if "text/html" in output.get("data", {})]
-    problems = [f"cell {place} has an image without alternative text" for place, text in texts
-                if MARKDOWN_IMAGE.search(text) or any(not ALT.search(tag) for tag in IMAGE.findall(text))]
+    texts += [
+        (place, output.data["text/html"])
+        for place, _, output in outputs(notebook)
+        if "text/html" in output.get("data", {})
+    ]
+    problems = [
+        f"cell {place} has an image without alternative text"
+        for place, text in texts
+        if MARKDOWN_IMAGE.search(text) or any(not ALT.search(tag) for tag in IMAGE.findall(text))
+    ]
     for place, _, output in outputs(notebook):
         # A bare picture cannot carry a text; figures are shown as HTML.
         if any(mime.startswith("image/") for mime in output.get("data", {})) and "text/html" not in output.data:
@@ -151,5 +168,10 @@ def clean_outputs(notebook):
 
 def all_problems(notebook, url):
     """What every check except `matches_source` says of a notebook."""
-    return [*executed(notebook), *colab_cell(notebook, url), *plain_markdown(notebook),
-            *alternative_text(notebook), *clean_outputs(notebook)]
+    return [
+        *executed(notebook),
+        *colab_cell(notebook, url),
+        *plain_markdown(notebook),
+        *alternative_text(notebook),
+        *clean_outputs(notebook),
+    ]

@@ -8,6 +8,7 @@ exercise and `{{stub:CHAPTER/ID}}` its stub, both from `lmtune.chapters`;
 `{{solution:CHAPTER/ID}}` is the reference of `chapters/NAME/answers.py`, folded;
 `{{quiz:CHAPTER}}` are the questions of `chapters/NAME/quiz.toml`.
 """
+
 import ast
 import hashlib
 import importlib.util
@@ -32,20 +33,20 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 GENERATED = re.compile(r"^(?:# )?\{\{(solution|stub|exercise):([\w-]+)/([\w-]+)\}\}[ \t]*$", re.MULTILINE)
 QUIZ = re.compile(r"^\{\{quiz:([\w-]+)\}\}[ \t]*$", re.MULTILINE)
 
-COLAB_HEAD = '''\
+COLAB_HEAD = """\
 # On Colab this cell installs lmtune; elsewhere it does nothing.
 import sys
 
 if "google.colab" in sys.modules:
-'''
-COLAB_INSTALL = '''\
+"""
+COLAB_INSTALL = """\
     import subprocess
 
     package = "lmtune @ git+{address}@{branch}"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", package], check=True)'''
-COLAB_UNSET = '''\
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", package], check=True)"""
+COLAB_UNSET = """\
     print("This copy has no address yet; set it with: "
-          "python -m book.address https://github.com/you/yourcopy")'''
+          "python -m book.address https://github.com/you/yourcopy")"""
 
 
 def address(root=ROOT):
@@ -67,26 +68,26 @@ def cell_id(index, cell):
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
-def references(chapter, root=ROOT):
-    """The dict REFERENCES of a chapter's answers.py: exercise to function."""
-    path = room(chapter, root) / "answers.py"
+def answers(chapter, root=ROOT):
+    """The module with REFERENCES and MISTAKES, from an exercise's id; of homework it is the instructor's."""
+    path = (root / "instructor" if chapter == "homework" else room(chapter, root)) / "answers.py"
     if not path.exists():
         raise LookupError(f"no reference answers for chapter {chapter!r}: {path.relative_to(root)} is missing")
-    name = f"reference_answers_{path.parent.name}"
+    name = f"answers_of_{path.parent.name}"
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     # inspect.getsource finds a function's file through its module.
     sys.modules[name] = module
     spec.loader.exec_module(module)
-    return module.REFERENCES
+    return module
 
 
 def solution(chapter, exercise, root=ROOT):
     """The folded solution of one exercise, as Markdown."""
-    answers = references(chapter, root)
-    if exercise not in answers:
-        raise LookupError(f"chapter {chapter!r} has no exercise {exercise!r}; it has: {', '.join(answers)}")
-    function = answers[exercise]
+    references = answers(chapter, root).REFERENCES
+    if exercise not in references:
+        raise LookupError(f"chapter {chapter!r} has no exercise {exercise!r}; it has: {', '.join(references)}")
+    function = references[exercise]
     code = textwrap.dedent(inspect.getsource(function)).rstrip()
     shown = function.__name__.removeprefix("reference_")
     code = re.sub(rf"\b{function.__name__}\b", shown, code)
@@ -150,8 +151,9 @@ def derive(name, root=ROOT):
 def names(root=ROOT):
     """The chapters that have a source, and the homework as `homework/NAME`."""
     chapters = root / "chapters"
-    return (sorted(path.parent.name.replace("_", "-") for path in chapters.glob("*/chapter.py"))
-            + sorted(f"homework/{path.stem}" for path in (chapters / "homework").glob("*.py")))
+    return sorted(path.parent.name.replace("_", "-") for path in chapters.glob("*/chapter.py")) + sorted(
+        f"homework/{path.stem}" for path in (chapters / "homework").glob("*.py")
+    )
 
 
 def room(chapter, root=ROOT):

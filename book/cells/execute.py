@@ -1,4 +1,5 @@
 """Run a notebook in this environment and say what it cost."""
+
 import os
 import socket
 import subprocess
@@ -76,8 +77,14 @@ class ThisEnvironment(AsyncKernelManager):
     """Starts the kernel of this very environment, whatever kernels are registered."""
 
     def __init__(self, **settings):
-        super().__init__(**{**settings, **connection(), "kernel_name": CURRENT_ENV_KERNEL_NAME,
-                            "kernel_spec_manager": NbvalKernelspecManager()})
+        super().__init__(
+            **{
+                **settings,
+                **connection(),
+                "kernel_name": CURRENT_ENV_KERNEL_NAME,
+                "kernel_spec_manager": NbvalKernelspecManager(),
+            }
+        )
 
 
 def run(notebook, folder, name="notebook", environment=None, tell=print):
@@ -93,10 +100,15 @@ def run(notebook, folder, name="notebook", environment=None, tell=print):
             tell(f"  {name}: cell {cell_index + 1}/{len(notebook.cells)}, {time.perf_counter() - began:.0f} s")
 
     # The client starts and stops the kernel, whose CPU time counts once it has stopped.
-    client = NotebookClient(notebook, kernel_manager_class=ThisEnvironment, timeout=CELL_TIMEOUT, on_cell_start=started,
-                            store_widget_state=False, resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(
+        notebook,
+        kernel_manager_class=ThisEnvironment,
+        timeout=CELL_TIMEOUT,
+        on_cell_start=started,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
     # The kernel's own remarks about its connection are of no use to anybody here.
-    client.execute(env={**os.environ, **(environment or offline_environment(cores()))},
-                   stderr=subprocess.DEVNULL)
+    client.execute(env={**os.environ, **(environment or offline_environment(cores()))}, stderr=subprocess.DEVNULL)
     after = children_cpu()
     return Cost(time.perf_counter() - began, None if after is None else after - before)

@@ -3,6 +3,7 @@
 By itself nbval compares progress bars and warnings too, which are not stored,
 and passes every cell that was never executed.
 """
+
 import pytest
 from jupyter_client.manager import KernelManager
 from nbval import kernel

@@ -4,6 +4,7 @@
 new run shows before the two are compared. Hence nothing that is dropped here
 can differ there.
 """
+
 import re
 import sysconfig
 from pathlib import Path

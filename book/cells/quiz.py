@@ -3,10 +3,11 @@
 A choice is a folded line: who opens it reads why it is right or wrong. That works with
 a keyboard and without a script, in the page as in Colab.
 """
+
 import re
-import tomllib
 from pathlib import Path
 
+import tomllib
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,10 +25,14 @@ def read(chapter, root=ROOT):
         where = f"{path.relative_to(root)}, question {number}"
         right = sum(choice.get("right", False) for choice in question["choice"])
         if right != 1 or not 3 <= len(question["choice"]) <= len(LETTERS):
-            raise ValueError(f"{where} has {len(question['choice'])} choices and {right} right ones; "
-                             f"it needs 3 to {len(LETTERS)}, one of them right")
+            raise ValueError(
+                f"{where} has {len(question['choice'])} choices and {right} right ones; "
+                f"it needs 3 to {len(LETTERS)}, one of them right"
+            )
         if "\n\n" in question["ask"].strip() or "```" in question["ask"] or not all(map(complete, question["choice"])):
-            raise ValueError(f"{where}: the question is one paragraph without a block of code, and each choice has a why")
+            raise ValueError(
+                f"{where}: the question is one paragraph without a block of code, and each choice has a why"
+            )
         if any("$" in choice["text"] or "\n" in choice["text"] for choice in question["choice"]):
             raise ValueError(f"{where}: a choice is one line without $, for mathematics is not typeset there")
     return questions
@@ -44,8 +49,10 @@ def choice_text(letter, choice, section):
     shown = INLINE.renderInline(choice["text"].strip())
     where = f" (Section *{section}*.)" if choice.get("right") else ""
     kind = "lmtune-choice lmtune-right" if choice.get("right") else "lmtune-choice"
-    return (f'<details class="{kind}">\n<summary>{letter}. {shown}</summary>\n\n'
-            f"**{verdict}** {choice['why'].strip()}{where}\n\n</details>")
+    return (
+        f'<details class="{kind}">\n<summary>{letter}. {shown}</summary>\n\n'
+        f"**{verdict}** {choice['why'].strip()}{where}\n\n</details>"
+    )
 
 
 def markdown(chapter, root=ROOT):
@@ -54,5 +61,7 @@ def markdown(chapter, root=ROOT):
     for number, question in enumerate(read(chapter, root), start=1):
         asked = re.sub(r"\s*\n\s*", " ", question["ask"].strip())
         parts.append(f"**{number}.** {asked}")
-        parts += [choice_text(letter, choice, question["section"]) for letter, choice in zip(LETTERS, question["choice"])]
+        parts += [
+            choice_text(letter, choice, question["section"]) for letter, choice in zip(LETTERS, question["choice"])
+        ]
     return "\n\n".join(parts)

@@ -3,6 +3,7 @@
 The pages that collect these are made from the outputs, so none of them can say
 anything that no cell measured.
 """
+
 import re
 from dataclasses import dataclass, field
 from functools import cache
@@ -48,13 +49,13 @@ def sections(chapter):
         if cell.cell_type == "markdown":
             text = FENCED.sub("", cell.source)
             for heading in HEADING.finditer(text):
-                below = HEADING.split(text[heading.end():], maxsplit=1)[0].strip()
+                below = HEADING.split(text[heading.end() :], maxsplit=1)[0].strip()
                 found.append(Section(heading[2], len(heading[1]), below.split("\n\n")[0]))
         elif found:
             for output in cell.get("outputs", []):
                 printed = output.get("text", "")
                 found[-1].printed += printed
-                found[-1].claims += [line[len(HOLDS):] for line in printed.splitlines() if line.startswith(HOLDS)]
+                found[-1].claims += [line[len(HOLDS) :] for line in printed.splitlines() if line.startswith(HOLDS)]
                 shown = output.get("data", {}).get("text/html", "")
                 if 'class="lmtune-figure"' in shown:
                     found[-1].figures.append(shown)
@@ -79,14 +80,18 @@ def mistakes(chapter):
 
 def claim(chapter, start):
     """The one claim of a chapter that begins with `start`, with its figure; LookupError otherwise."""
-    return only([c for section in sections(chapter) for c in section.claims if c.startswith(start)],
-                f"claim of chapter {chapter!r} begins with {start!r}")
+    return only(
+        [c for section in sections(chapter) for c in section.claims if c.startswith(start)],
+        f"claim of chapter {chapter!r} begins with {start!r}",
+    )
 
 
 def figure(chapter, start):
     """The one figure of a chapter whose caption begins with `start`, as HTML; LookupError otherwise."""
-    return only([f for section in sections(chapter) for f in section.figures if f"<figcaption>{start}" in f],
-                f"figure of chapter {chapter!r} has a caption that begins with {start!r}")
+    return only(
+        [f for section in sections(chapter) for f in section.figures if f"<figcaption>{start}" in f],
+        f"figure of chapter {chapter!r} has a caption that begins with {start!r}",
+    )
 
 
 def only(found, what):

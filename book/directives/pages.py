@@ -7,12 +7,13 @@ with the body; `{costs}` is the table of run times, `{works}` the bibliography a
 claim of "CHAPTER: its beginning" with its interval, and the role `cost` how long a chapter
 runs. A name that is not found fails the build.
 """
+
 import os
 import re
 import subprocess
 import sys
-import tomllib
 
+import tomllib
 import yaml
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective, SphinxRole
@@ -119,8 +120,10 @@ class Costs(SphinxDirective):
         known = measure.record()
         for name in in_order():
             cost = known[name]
-            rows.append(f"| [{collected.title(name)}](../chapters/{name}) | {minutes(cost['seconds'])} | "
-                        f"{minutes(cost['cpu_seconds'])} | {cost['megabytes'] / 1000:.1f} GB | {cost['date']} |")
+            rows.append(
+                f"| [{collected.title(name)}](../chapters/{name}) | {minutes(cost['seconds'])} | "
+                f"{minutes(cost['cpu_seconds'])} | {cost['megabytes'] / 1000:.1f} GB | {cost['date']} |"
+            )
         text = "\n".join([*rows, "", *(f"Measured on {setting}." for setting in settings(known))])
         return [nodes.container("", *self.parse_text_to_nodes(text), classes=["lmtune-costs"])]
 
@@ -131,8 +134,14 @@ class HelpOf(SphinxDirective):
     required_arguments = 1
 
     def run(self):
-        said = subprocess.run([sys.executable, "-m", "lmtune", self.arguments[0], "--help"], cwd=ROOT, check=True,
-                              stdout=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "88", "NO_COLOR": "1"})
+        said = subprocess.run(
+            [sys.executable, "-m", "lmtune", self.arguments[0], "--help"],
+            cwd=ROOT,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "COLUMNS": "88", "NO_COLOR": "1"},
+        )
         return [nodes.literal_block(text=said.stdout, language="text")]
 
 
@@ -181,8 +190,14 @@ def said(role, text):
 
 
 def setup(app):
-    for name, directive in {"claims": Claims, "mistakes": Mistakes, "figure-of": FigureOf, "costs": Costs,
-                            "help-of": HelpOf, "works": Works}.items():
+    for name, directive in {
+        "claims": Claims,
+        "mistakes": Mistakes,
+        "figure-of": FigureOf,
+        "costs": Costs,
+        "help-of": HelpOf,
+        "works": Works,
+    }.items():
         app.add_directive(name, directive)
     app.add_role("claim", Claim())
     app.add_role("cost", Cost())

@@ -6,6 +6,7 @@ module: its docstring, its public names, and whatever else in it has no
 underscore. A public name is an entry of its home module, `lmtune.training.loop.fit`, shown
 and found as `lmtune.fit` as well.
 """
+
 import re
 import typing
 from importlib import import_module
@@ -35,7 +36,7 @@ def first_sentence(docstring):
     """The first sentence of a docstring, on one line; empty when there is none."""
     paragraph = " ".join((docstring or "").strip().split("\n\n")[0].split())
     stop = STOP.search(paragraph)
-    return paragraph[:stop.end()] if stop else paragraph
+    return paragraph[: stop.end()] if stop else paragraph
 
 
 def members(module, public=()):
@@ -64,8 +65,7 @@ def entry(module, name, kind):
     if kind == "type":
         comment = ModuleAnalyzer.for_module(module.__name__).attr_docs.get(("", name), [])
         meaning = stringify_annotation(getattr(module, name), "smart")
-        return [f".. py:type:: {name}", f"   :canonical: {meaning}", "",
-                *(f"   {line}" for line in comment)]
+        return [f".. py:type:: {name}", f"   :canonical: {meaning}", "", *(f"   {line}" for line in comment)]
     if kind in ("class", "exception"):
         value = getattr(module, name)
         for field in getattr(value, "_fields", ()):
@@ -90,8 +90,14 @@ class Api(SphinxDirective):
         except ModuleNotFoundError as missing:
             raise self.error(str(missing)) from None
         public = homes().get(self.arguments[0], [])
-        lines = [f".. py:module:: {module.__name__}", "", f"Module ``{module.__name__}``", "",
-                 *module.__doc__.splitlines(), ""]
+        lines = [
+            f".. py:module:: {module.__name__}",
+            "",
+            f"Module ``{module.__name__}``",
+            "",
+            *module.__doc__.splitlines(),
+            "",
+        ]
         for place, (name, kind) in enumerate(members(module, public).items()):
             if public and place == len(public):
                 lines += [f".. rubric:: Also in {module.__name__}", ""]
@@ -129,8 +135,7 @@ def show_as_public(app, domain, objtype, content):
         if module != f"lmtune.{lmtune._HOME.get(name)}":
             continue
         public = f"lmtune.{full}"
-        app.env.get_domain("py").note_object(public, objtype, signature["ids"][0], aliased=True,
-                                             location=signature)
+        app.env.get_domain("py").note_object(public, objtype, signature["ids"][0], aliased=True, location=signature)
         for prefix in signature.findall(addnodes.desc_addname):
             shown = prefix.astext().replace(f"{module}.", "lmtune.")
             prefix.clear()
@@ -153,8 +158,11 @@ def find_elsewhere(app, env, node, contnode):
     if node.get("refdomain") != "py" or not name or not module:
         return None
     domain = env.get_domain("py")
-    found = {full for full, other in domain.objects.items() if not other.aliased
-             and full.endswith(f".{name}") and full.rpartition(".")[0] in domain.modules}
+    found = {
+        full
+        for full, other in domain.objects.items()
+        if not other.aliased and full.endswith(f".{name}") and full.rpartition(".")[0] in domain.modules
+    }
     if len(found) == 1:
         return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", found.pop(), node, contnode)
     code = ModuleAnalyzer.for_module(module).code

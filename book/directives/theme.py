@@ -1,4 +1,5 @@
 """The book's local Sphinx extension: what the configuration file cannot say."""
+
 PLACEHOLDER = "https://github.com/OWNER/REPO"
 
 
@@ -13,6 +14,7 @@ def hide_links_without_address(app, config):
 
 def drop_thebe(app, pagename, templatename, context, doctree):
     """Drop thebe, which declares a constant twice and names an outside host."""
+
     def is_thebe(asset):
         attributes = getattr(asset, "attributes", {})
         named = str(getattr(asset, "filename", asset)) + str(attributes.get("body", ""))

@@ -6,6 +6,7 @@ signature's parameters are a list that a screen reader counts.  A claim that hel
 a reader looks for.  Pictures are written as text: base64 hides from a server's compression that an
 explorer's frames are nearly the same, and doubles what is sent.
 """
+
 import base64
 import re
 from urllib.parse import quote

@@ -1,4 +1,5 @@
 """Hold the formulas of the page "Formulas to try", which a browser computes, against lmtune."""
+
 import math
 
 from lmtune import Config
@@ -8,8 +9,11 @@ from lmtune.training.evaluation import Evaluation
 
 PAGE = "reference/formulas.html"
 SHAPES = {**SCHEDULES, "triangular": Cyclic(7)}
-PAIRS = [([3.1, 3.3], [3.4, 3.2]), ([1, 2, 3, 4, 5.5], [1.5, 2.25, 3, 4.5, 6]),
-         ([x / 7 for x in range(31)], [math.sin(x) for x in range(31)])]
+PAIRS = [
+    ([3.1, 3.3], [3.4, 3.2]),
+    ([1, 2, 3, 4, 5.5], [1.5, 2.25, 3, 4.5, 6]),
+    ([x / 7 for x in range(31)], [math.sin(x) for x in range(31)]),
+]
 
 
 def read(page, formula, **given):
@@ -36,10 +40,16 @@ def differences(page):
     for loss, characters in ((2.5, 3.2), (0.0, 1.0), (8.318, 4.0)):
         shown, _ = read(page, "units", loss=loss, characters=characters)
         known = Evaluation(loss, labels=1000, characters=round(1000 * characters))
-        expected = {"perplexity": known.perplexity, "bits": known.bits_per_character * characters,
-                    "bpc": known.bits_per_character}
-        found += [f"units: {name} of {loss} is shown as {shown[name]}" for name in expected
-                  if not near(shown[name], expected[name])]
+        expected = {
+            "perplexity": known.perplexity,
+            "bits": known.bits_per_character * characters,
+            "bpc": known.bits_per_character,
+        }
+        found += [
+            f"units: {name} of {loss} is shown as {shown[name]}"
+            for name in expected
+            if not near(shown[name], expected[name])
+        ]
     for name, shape in SHAPES.items():
         for total, warmup in ((40, 10), (9, 0)):
             config = Config(lr=0.5, schedule=shape, warmup=warmup)
@@ -58,9 +68,15 @@ def differences(page):
 
 def accepted(page):
     """Wrong inputs that the page takes without a word."""
-    wrong = [("units", {"loss": -1}), ("units", {"loss": 2, "characters": ""}), ("schedule", {"at": 41, "updates": 40}),
-             ("schedule", {"at": 1, "updates": 10, "warmup": 10}), ("interval", {"better": "1 x", "worse": "1 2"}),
-             ("interval", {"better": "1 2 3", "worse": "1 2"}), ("interval", {"better": "1,2 3", "worse": "1 2 3"})]
+    wrong = [
+        ("units", {"loss": -1}),
+        ("units", {"loss": 2, "characters": ""}),
+        ("schedule", {"at": 41, "updates": 40}),
+        ("schedule", {"at": 1, "updates": 10, "warmup": 10}),
+        ("interval", {"better": "1 x", "worse": "1 2"}),
+        ("interval", {"better": "1 2 3", "worse": "1 2"}),
+        ("interval", {"better": "1,2 3", "worse": "1 2 3"}),
+    ]
     found = []
     for formula, given in wrong:
         shown, problem = read(page, formula, **given)

@@ -1,4 +1,5 @@
 """The terms of the glossary, and whether the book's own search finds them."""
+
 import re
 
 from book.cells.derive import ROOT

@@ -1,4 +1,5 @@
 """Keep of the theme's icon font only what the pages show: fifteen icons of 1,400, 150 kB less to load."""
+
 import re
 
 from fontTools import subset

@@ -1,4 +1,5 @@
 """Every link between the pages of the built book leads somewhere."""
+
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
@@ -23,9 +24,12 @@ def broken(folder):
     folder = folder.resolve()
     paths = [path for path in folder.rglob("*.html") if path.relative_to(folder).parts[0] != "_static"]
     pages = {path: Page(path.read_text("utf-8")) for path in paths}
-    return [f"{path.relative_to(folder).as_posix()} links to {address}, which is not there"
-            for path, page in pages.items() for address in sorted(page.addresses)
-            if not leads(address, path, folder, pages)]
+    return [
+        f"{path.relative_to(folder).as_posix()} links to {address}, which is not there"
+        for path, page in pages.items()
+        for address in sorted(page.addresses)
+        if not leads(address, path, folder, pages)
+    ]
 
 
 def leads(address, page, folder, pages):

@@ -1,4 +1,5 @@
 """What must hold of one open page of the book; used by book.browser."""
+
 import gzip
 from importlib.resources import files
 

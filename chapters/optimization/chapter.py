@@ -413,9 +413,9 @@ def live(optimizer=None, weight_decay=0.0, **settings):
 
 
 for name, settings in (("adamw", {"weight_decay": 0.1}), ("sgd", {"optimizer": plain_sgd})):
-    recorded = study["results"][f"{name}, pretrained"]
-    known = [run["validation"] for run in recorded["runs"]]
-    here = live(lr=recorded["rate"], **settings)
+    found = study["results"][f"{name}, pretrained"]
+    known = [run["validation"] for run in found["runs"]]
+    here = live(lr=found["rate"], **settings)
     print(f"{name}, seed 0: recorded {known[0]:.3f}, here {here:.3f}")
     assert abs(here - known[0]) <= max(known) - min(known)
 

@@ -1,4 +1,5 @@
 """What this machine can do and what to change: the lines of ``lmtune doctor``."""
+
 from __future__ import annotations
 
 import importlib.metadata
@@ -22,19 +23,25 @@ def _device() -> list[str]:
 
     from lmtune.devices.precision import resolve
 
-    lines = [f"python {platform.python_version()} on {platform.system()} {platform.machine()}, "
-             f"torch {torch.__version__} with {torch.get_num_threads()} threads of {os.cpu_count()} processors"]
+    lines = [
+        f"python {platform.python_version()} on {platform.system()} {platform.machine()}, "
+        f"torch {torch.__version__} with {torch.get_num_threads()} threads of {os.cpu_count()} processors"
+    ]
     if not torch.cuda.is_available():
         lines.append("device: cpu; models compute in fp32")
         if shutil.which("nvidia-smi"):
-            lines.append("! There is an NVIDIA driver, but this torch was built without CUDA or cannot use it: "
-                         "install a CUDA build of torch.")
+            lines.append(
+                "! There is an NVIDIA driver, but this torch was built without CUDA or cannot use it: "
+                "install a CUDA build of torch."
+            )
         return lines
     for i in range(torch.cuda.device_count()):
         about = torch.cuda.get_device_properties(i)
         free, total = torch.cuda.mem_get_info(i)
-        lines.append(f"device: cuda:{i}, {about.name}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free; models "
-                     f"compute in {resolve('auto', torch.device('cuda', i))}")
+        lines.append(
+            f"device: cuda:{i}, {about.name}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free; models "
+            f"compute in {resolve('auto', torch.device('cuda', i))}"
+        )
         if free < 0.5 * total:
             lines.append(f"! Something else uses more than half of the memory of cuda:{i}: look with nvidia-smi.")
     return lines
@@ -46,18 +53,20 @@ def _versions() -> list[str]:
     try:
         wanted = [Requirement(line) for line in importlib.metadata.requires(_DISTRIBUTION) or []]
     except importlib.metadata.PackageNotFoundError:
-        return ["lmtune runs from a folder and is not installed, so its requirements are not checked",
-                "! To install it: pip install -e . in the clone."]
+        return [
+            "lmtune runs from a folder and is not installed, so its requirements are not checked",
+            "! To install it: pip install -e . in the clone.",
+        ]
     lines, said = [], []
     for need in wanted:
         try:
             have = importlib.metadata.version(need.name)
         except importlib.metadata.PackageNotFoundError:
-            lines.append(f"! {need.name} is missing: pip install \"{need}\"")
+            lines.append(f'! {need.name} is missing: pip install "{need}"')
             continue
         said.append(f"{need.name} {have}")
         if not need.specifier.contains(have, prereleases=True):
-            lines.append(f"! {need.name} {have} is too old: pip install -U \"{need}\"")
+            lines.append(f'! {need.name} {have} is too old: pip install -U "{need}"')
     return [", ".join(said), *lines]
 
 
@@ -72,8 +81,9 @@ def _disk() -> list[str]:
         used = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) / 1e9 if what != "this folder" else 0
         lines.append(f"{what}: {folder}, {f'{used:.2f} GB used, ' if used else ''}{free:.1f} GB free")
         if free < 2:
-            lines.append(f"! Less than 2 GB are free at {there}: a checkpoint of a model of 100 M parameters takes "
-                         "1.2 GB.")
+            lines.append(
+                f"! Less than 2 GB are free at {there}: a checkpoint of a model of 100 M parameters takes 1.2 GB."
+            )
         if not os.access(there, os.W_OK):
             lines.append(f"! {there} cannot be written to.")
     return lines

@@ -1,20 +1,22 @@
 """Fine-tune a model on a reader's own text, from files to a folder: what ``lmtune finetune`` does."""
+
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable
 
 import torch.distributed as dist
 
 from lmtune.arguments import refuse
 from lmtune.cli.run_folder import asked_before, claim_folder, write_history, write_model, write_settings
 from lmtune.data import text_files
-from lmtune.data.batches import in_batches
-from lmtune.data.examples import Example, pairs, windows
+from lmtune.data.docstrings import cache_folder
+from lmtune.data.kinds import Example
 from lmtune.data.packing import pack
+from lmtune.data.rows_on_disk import Recipe, packed_on_disk, rows_on_disk
 from lmtune.data.tasks import language_modelling
-from lmtune.data.text_files import Pair
+from lmtune.data.text_files import size_of
 from lmtune.data.wellformed import disjoint
 from lmtune.devices.distributed import joined, rank_and_size
 from lmtune.models.loading import load
@@ -23,16 +25,18 @@ from lmtune.training.history import History
 from lmtune.training.loop import fit
 
 #: What is not a field of :class:`lmtune.Config`, and what it is where nothing is said.
-DEFAULTS = {"model": "pocket", "data": None, "validation": None, "share": 0.1, "context": None, "pack": False,
-            "limit": text_files.LIMIT}
+DEFAULTS = {"model": "pocket", "data": None, "validation": None, "share": 0.1, "context": None, "pack": False}
 #: Parameters from which on a model's usual rate is the smaller one.
 LARGE = 20e6
 #: Peak rates where none is given: for small models the best of a sweep with ``pocket-mini``
-#: (``recorded/hyperparameter_tuning_rates.json``), for large ones the default of transformers'
+#: (``lmtune/chapters/hyperparameter_tuning/recorded/rates.json``), for large ones the default of transformers'
 #: ``TrainingArguments``.
 RATES = {"small": 1e-3, "large": 5e-5}
 #: Tokens of a row unless the caller asks for another number; less where the model reads less.
 CONTEXT = 512
+#: Bytes of text up to which the rows are made in memory, about 15 MB for each megabyte of English (measured with
+#: ``pocket``, windows of 256 tokens); of more text they are made on disk.
+IN_MEMORY = 20_000_000
 
 
 def finetune(out: str | Path, given: dict, *, resume: bool = False, say: Callable[[str], None] = print) -> History:
@@ -53,12 +57,13 @@ def finetune(out: str | Path, given: dict, *, resume: bool = False, say: Callabl
         model = model.double() if double else model
         train, validation = _examples(asked, model, tokenizer, say)
         config = _config(asked, model, len(train), bool(validation))
-        say(f"{asked['model']}: {model.num_parameters() / 1e6:.1f} M parameters on {model.device}, "
-            f"{config.total_steps(len(train), rank_and_size()[1])} updates, rate {config.lr:g}")
+        say(
+            f"{asked['model']}: {model.num_parameters() / 1e6:.1f} M parameters on {model.device}, "
+            f"{config.total_steps(len(train), rank_and_size()[1])} updates, rate {config.lr:g}"
+        )
         if first:
             write_settings(out, config, model, rank_and_size()[1])
-        history = fit(model, train, config, validation=validation or None, folder=out / "checkpoints",
-                      resume=resume)
+        history = fit(model, train, config, validation=validation or None, folder=out / "checkpoints", resume=resume)
         if first:
             write_history(out, history)
             if not history.interrupted:
@@ -81,42 +86,66 @@ def _asked(out: Path, given: dict, resume: bool, first: bool) -> dict:
     return asked
 
 
-def _examples(asked: dict, model, tokenizer, say) -> tuple[list[Example], list[Example]]:
+def _examples(asked: dict, model, tokenizer, say) -> tuple[Sequence[Example], list[Example]]:
     """Training and validation examples; what validation holds too is taken out of training."""
-    if asked["data"].startswith("docs:"):
-        parts = language_modelling([p for p in asked["data"][5:].split(",") if p])
-        train, validation = parts.train, parts.validation
-    else:
-        documents = text_files.read(asked["data"], asked["limit"])
-        share = 0 if asked["validation"] else asked["share"]
-        train, validation = text_files.hold_out(documents, share)
-    if asked["validation"]:
-        validation = text_files.read(asked["validation"], asked["limit"])
     reads = getattr(model.config, "max_position_embeddings", None) or CONTEXT
     context = asked["context"] or min(CONTEXT, reads)
-    say(f"{asked['data']}: {_counted(train)} to train on, {_counted(validation)} held out")
-    made, held_out = (_rows(part, tokenizer, context) for part in (train, validation))
-    examples = disjoint(made, held_out)
-    if len(examples) < len(made):
-        say(f"{len(made) - len(examples)} of {len(made)} training examples stand in the held-out part too and are "
-            "left out")
-    refuse(not examples, "data", asked["data"], "text of which something is left to train on")
-    if asked["pack"]:
-        examples = pack(examples, context)
-    return examples, held_out
+    recipe = Recipe(tokenizer, context, model.config.is_encoder_decoder)
+    held_out = text_files.read(asked["validation"]) if asked["validation"] else []
+    share = 0 if held_out else asked["share"]
+    documentation = asked["data"].startswith("docs:")
+    if documentation or size_of(asked["data"]) <= IN_MEMORY:
+        train, validation = _in_memory(asked["data"], share, held_out, recipe, say)
+        train = pack(train, context) if asked["pack"] else train
+    else:
+        train, validation = _on_disk(asked["data"], share, recipe.rows(held_out), recipe, say)
+        train = packed_on_disk(train, context, cache_folder() / "packed") if asked["pack"] else train
+    refuse(not len(train), "data", asked["data"], "text of which something is left to train on")
+    return train, validation
+
+
+def _in_memory(data: str, share: float, held_out, recipe: Recipe, say) -> tuple[list[Example], list[Example]]:
+    if data.startswith("docs:"):
+        parts = language_modelling([p for p in data[5:].split(",") if p])
+        train, validation = parts.train, parts.validation
+    else:
+        train, validation = text_files.hold_out(text_files.read(data), share)
+    validation = held_out or validation
+    if recipe.encoder_decoder and train and isinstance(train[0], str):
+        raise ValueError(
+            "The model writes with a decoder what an encoder has read, so it learns from pairs; give a "
+            ".jsonl file with prompt and completion."
+        )
+    say(f"{data}: {_counted(train)} to train on, {_counted(validation)} held out")
+    made, kept_out = recipe.rows(train), recipe.rows(validation)
+    examples = disjoint(made, kept_out)
+    _say_repeated(len(made) - len(examples), len(made), say)
+    return examples, kept_out
+
+
+def _on_disk(data: str, share: float, avoid: list[Example], recipe: Recipe, say):
+    """As in memory, for text that is too much for it; the first of several processes makes the rows."""
+    rank, processes = rank_and_size()
+    if processes > 1 and rank > 0:
+        dist.barrier()
+    made = rows_on_disk(data, recipe, share, avoid, say=say)
+    if processes > 1 and rank == 0:
+        dist.barrier()
+    validation = avoid or made.held_out
+    say(f"{data}: {len(made.train):,} rows to train on, {len(validation):,} held out")
+    _say_repeated(made.repeated, len(made.train) + made.repeated, say)
+    return made.train, validation
+
+
+def _say_repeated(repeated: int, rows: int, say) -> None:
+    if repeated:
+        say(f"{repeated} of {rows} training examples stand in the held-out part too and are left out")
 
 
 def _counted(documents) -> str:
     """How many documents, and how much text is in them: a held-out part of few texts is the end of each."""
     pairs_or_texts = (d if isinstance(d, str) else "".join(d) for d in documents)
     return f"{len(documents)} documents ({sum(map(len, pairs_or_texts)):,} characters)"
-
-
-def _rows(documents, tokenizer, context: int) -> list[Example]:
-    if documents and isinstance(documents[0], Pair):
-        return pairs([d.prompt for d in documents], [d.completion for d in documents], tokenizer, context)
-    # A few hundred at a time: where tokens begin takes far more memory than the tokens.
-    return [row for some in in_batches(documents, 200) for row in windows(some, tokenizer, context)]
 
 
 def _config(asked: dict, model, examples: int, validates: bool) -> Config:
@@ -138,9 +167,11 @@ def _report(out: Path, history: History, say) -> None:
         return
     if history.evaluations:
         before, after = history.evaluations[0].result, history.best.result
-        say(f"held-out loss {before.loss:.3f} -> {after.loss:.3f} nats per token "
-            f"({before.bits_per_character:.3f} -> {after.bits_per_character:.3f} bits per character, at the best look)")
-    say(f"written to {out}; try: lmtune generate {_quoted(out)} --prompt \"...\"")
+        say(
+            f"held-out loss {before.loss:.3f} -> {after.loss:.3f} nats per token "
+            f"({before.bits_per_character:.3f} -> {after.bits_per_character:.3f} bits per character, at the best look)"
+        )
+    say(f'written to {out}; try: lmtune generate {_quoted(out)} --prompt "..."')
 
 
 def _quoted(path: Path) -> str:

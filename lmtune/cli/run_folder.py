@@ -5,6 +5,7 @@
 folder itself, in the Hub's format, so that ``from_pretrained(folder)`` of plain transformers loads them;
 they are written last, so a folder that has ``config.json`` is a finished run.
 """
+
 from __future__ import annotations
 
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lmtune import __version__
+from lmtune.files import write_whole
 
 if TYPE_CHECKING:
     from lmtune.training.config import Config
@@ -32,11 +34,14 @@ def claim_folder(folder: Path, asked: dict) -> None:
     if folder.is_file():
         raise FileExistsError(f"{folder} is a file; give a folder to write the run to.")
     if folder.is_dir() and any(folder.iterdir()):
-        hint = (f"It holds a run: go on with it by --resume --out {folder}" if (folder / "run.json").is_file()
-                else "It holds other files, which are left alone")
+        hint = (
+            f"It holds a run: go on with it by --resume --out {folder}"
+            if (folder / "run.json").is_file()
+            else "It holds other files, which are left alone"
+        )
         raise FileExistsError(f"The folder {folder} is not empty. {hint}, or give another folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "run.json", json.dumps(asked, indent=1, default=str) + "\n")
+    write_whole(folder / "run.json", json.dumps(asked, indent=1, default=str) + "\n")
 
 
 def asked_before(folder: Path, given: dict) -> dict:
@@ -46,8 +51,9 @@ def asked_before(folder: Path, given: dict) -> dict:
     """
     path = folder / "run.json"
     if not path.is_file():
-        raise FileNotFoundError(f"There is no run in {folder} to go on with (no run.json). Leave out --resume to "
-                                "begin one.")
+        raise FileNotFoundError(
+            f"There is no run in {folder} to go on with (no run.json). Leave out --resume to begin one."
+        )
     try:
         asked = json.loads(path.read_text("utf8"))
     except ValueError as error:
@@ -55,24 +61,30 @@ def asked_before(folder: Path, given: dict) -> dict:
     for name, value in given.items():
         if value is not None and value != asked.get(name):
             had = "its default" if asked.get(name) is None else repr(asked[name])
-            raise ValueError(f"The run in {folder} was begun with {name} = {had} and now {value!r} was given. Leave it "
-                             "out to go on as before, or begin a run in another folder.")
+            raise ValueError(
+                f"The run in {folder} was begun with {name} = {had} and now {value!r} was given. Leave it "
+                "out to go on as before, or begin a run in another folder."
+            )
     return asked
 
 
 def write_settings(folder: Path, config: Config, model, processes: int) -> None:
     """Write every setting of the loop, those by default too, and what the run was made with."""
-    about = {"settings": config.described(), "device": str(model.device), "processes": processes,
-             "parameters": model.num_parameters(),
-             "versions": {name: version(name) for name in ("torch", "transformers")} | {"lmtune": __version__}}
-    _write(folder / "settings.json", json.dumps(about, indent=1, default=str) + "\n")
+    about = {
+        "settings": config.described(),
+        "device": str(model.device),
+        "processes": processes,
+        "parameters": model.num_parameters(),
+        "versions": {name: version(name) for name in ("torch", "transformers")} | {"lmtune": __version__},
+    }
+    write_whole(folder / "settings.json", json.dumps(about, indent=1, default=str) + "\n")
 
 
 def write_history(folder: Path, history: History) -> None:
     """Write the events as a table and as figures."""
     import matplotlib.pyplot as plt
 
-    _write(folder / "history.csv", history.table().to_csv())
+    write_whole(folder / "history.csv", history.table().to_csv())
     for what in FIGURES:
         figure = history.plot(what)
         figure.savefig(folder / f"{what}.svg")
@@ -91,10 +103,3 @@ def write_model(folder: Path, model, tokenizer) -> None:
     for path in sorted(part.iterdir(), key=lambda p: p.name == "config.json"):
         os.replace(path, folder / path.name)
     part.rmdir()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, "utf8")
-    os.replace(part, path)

@@ -5,13 +5,14 @@ text.  Code comes out unchanged (see :mod:`lmtune.data.prose`), a text without a
 of prose comes back as it was, and no text loses its last word.  Whether a change
 keeps the *label* no function can know: look at some before you train.
 """
+
 from __future__ import annotations
 
 import random
 import re
-from typing import Callable, Sequence
+from collections.abc import Callable, Sequence
 
-from lmtune.arguments import refuse
+from lmtune.arguments import SHARE, finite, refuse
 from lmtune.data.prose import clusters, prose, words
 
 #: Words whose loss turns a sentence round; :func:`drop_words` keeps them.
@@ -28,6 +29,7 @@ def swap_characters(text: str, rate: float = 0.1, seed: int = 0) -> str:
 
     The first letter stays; words of fewer than four letters are left alone.
     """
+
     def swap(word: str, draw: random.Random) -> str:
         signs = clusters(word)
         if len(signs) < 4:
@@ -45,6 +47,7 @@ def add_noise(text: str, rate: float = 0.1, seed: int = 0) -> str:
     Typing errors of another kind than :func:`swap_characters` makes.  The first letter stays;
     words of fewer than four letters are left alone.
     """
+
     def spoil(word: str, draw: random.Random) -> str:
         signs = clusters(word)
         if len(signs) < 4:
@@ -64,11 +67,11 @@ def drop_words(text: str, rate: float = 0.1, seed: int = 0, keep: frozenset[str]
     """
     _refuse_text(text, rate)
     draw, found = random.Random(seed), list(words(text))
-    gone = [w for w in found if draw.random() < rate and text[w.start:w.stop].lower() not in keep]
+    gone = [w for w in found if draw.random() < rate and text[w.start : w.stop].lower() not in keep]
     if len(gone) == len(found):
         gone = gone[1:]
     for word in reversed(gone):
-        before, behind = text[:word.start], text[word.stop:]
+        before, behind = text[: word.start], text[word.stop :]
         if before.endswith(" ") and behind[:1] in _BEHIND and before.splitlines()[-1].strip():
             before = before[:-1]
         else:  # at the start of a line the blank behind it goes, and the indentation stays
@@ -84,6 +87,7 @@ def replace_synonyms(text: str, senses: Senses, rate: float = 0.1, seed: int = 0
     meant nothing here can tell.  ``senses`` is :func:`wordnet_senses`, :func:`neighbour_senses`
     or a function of your own, such as ``my_dictionary.get`` with lists of lists.
     """
+
     def replace(word: str, draw: random.Random) -> str:
         known = senses(word.lower()) or []
         others = [s for s in known[0] if s.lower() != word.lower()] if len(known) == 1 else []
@@ -110,8 +114,9 @@ def rewritten(text: str, *translate: Callable[[str], str]) -> str:
         for step in translate:
             new = step(new)
             if not isinstance(new, str):
-                raise TypeError(f"A translate callable returned a {type(new).__name__}; it takes a str and "
-                                "returns a str.")
+                raise TypeError(
+                    f"A translate callable returned a {type(new).__name__}; it takes a str and returns a str."
+                )
         spans = re.findall(r"`+[^`]+`+", line)
         if new.strip() and all(span in new for span in spans):
             text = text[:start] + new + text[stop:]
@@ -127,11 +132,14 @@ def wordnet_senses(reader=None) -> Senses:
     if reader is None:
         try:
             from nltk.corpus import wordnet as reader
+
             reader.ensure_loaded()
         except (LookupError, ImportError):
-            raise LookupError("WordNet's data are not installed. With a network run: python -m "
-                              "nltk.downloader wordnet; without one use neighbour_senses, or a dictionary "
-                              "of your own.") from None
+            raise LookupError(
+                "WordNet's data are not installed. With a network run: python -m "
+                "nltk.downloader wordnet; without one use neighbour_senses, or a dictionary "
+                "of your own."
+            ) from None
 
     def senses(word: str) -> list[list[str]]:
         return [[name for name in found.lemma_names() if "_" not in name] for found in reader.synsets(word)]
@@ -171,12 +179,14 @@ def _whole_words(tokenizer) -> dict[str, int]:
     # Any of the marks may be a token of its own elsewhere, so the most frequent one counts.
     counts = {mark: sum(t.startswith(mark) for t in tokens) for mark in ("\u0120", "\u2581", "##")}
     mark = max(counts, key=counts.get)
-    refuse(not counts[mark], "tokenizer", type(tokenizer).__name__,
-           "one that marks the beginning of words (byte-level BPE, SentencePiece) or what "
-           "continues them (WordPiece)")
+    refuse(
+        not counts[mark],
+        "tokenizer",
+        type(tokenizer).__name__,
+        "one that marks the beginning of words (byte-level BPE, SentencePiece) or what continues them (WordPiece)",
+    )
     mark = "" if mark == "##" else mark
-    return {token[len(mark):]: i for i, token in enumerate(tokens)
-            if re.fullmatch(mark + "[a-z]{4,}", token)}
+    return {token[len(mark) :]: i for i, token in enumerate(tokens) if re.fullmatch(mark + "[a-z]{4,}", token)}
 
 
 def _each_word(text: str, rate: float, seed: int, change: Callable[[str, random.Random], str]) -> str:
@@ -198,5 +208,4 @@ def _cased_like(word: str, other: str) -> str:
 def _refuse_text(text: str, rate: float) -> None:
     if not isinstance(text, str):
         raise TypeError(f"text is a {type(text).__name__}; give one str, and call this for each of several.")
-    number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
-    refuse(not (number and 0 <= rate <= 1), "rate", rate, "a probability from 0 to 1")
+    finite("rate", rate, SHARE[0], "a probability from 0 to 1")

@@ -1,14 +1,15 @@
-"""From examples to batches: their order, their padding, and what stands in them."""
+"""From examples to batches: what is fetched, in which order, and how it is padded."""
+
 from __future__ import annotations
 
-from typing import Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import torch
 
-from lmtune.data.examples import IGNORED, Example
+from lmtune.data.kinds import Batch, Example, kind_of
 
-#: Padded tensors of shape (batch, time): see :func:`collate`.
-Batch = dict[str, torch.Tensor]
+T = TypeVar("T")
 
 
 def collate(examples: Sequence[Example], device: str | torch.device = "cpu") -> Batch:
@@ -21,58 +22,31 @@ def collate(examples: Sequence[Example], device: str | torch.device = "cpu") -> 
     With packed examples (:func:`lmtune.pack`) there is no mask but ``documents``, the number of
     the document that each position belongs to, and ``position_ids``, its place in there.
     """
-    longest = max(len(e["input_ids"]) for e in examples)
-    ids = [e["input_ids"] for e in examples]
-    batch = {"input_ids": _padded(ids, longest, 0)}  # any id will do: no loss and no attention sees it
-    if any("documents" in e for e in examples):
-        batch |= _kept_apart(examples, longest)
-    else:
-        batch["attention_mask"] = torch.ones(len(ids), longest, dtype=torch.long)
-        if any(len(row) < longest for row in ids):
-            batch["attention_mask"] *= torch.arange(longest) < torch.tensor([[len(row)] for row in ids])
-    labels = [e["labels"] for e in examples]
-    if isinstance(labels[0], int):
-        batch["labels"] = torch.tensor(labels, dtype=torch.long)
-    else:
-        batch["labels"] = _padded(labels, longest, IGNORED)
+    batch = kind_of(examples[0]).pad(examples)
     kind = torch.device(device).type
     if kind == "cuda":  # pinned, a copy need not be waited for
         return {k: v.pin_memory().to(device, non_blocking=True) for k, v in batch.items()}
     return batch if kind == "cpu" else {k: v.to(device) for k, v in batch.items()}
 
 
-def _padded(rows: list[list[int]], longest: int, filler: int) -> torch.Tensor:
-    return torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows], dtype=torch.long)
-
-
-def _kept_apart(examples: Sequence[Example], longest: int) -> Batch:
-    """Which document each position of packed rows belongs to, and its place there.  Padding is a
-    document of its own, so that each position has something to look at."""
-    positions, numbers = [], []
-    for example in examples:
-        lengths = example.get("documents", [len(example["input_ids"])])
-        lengths = [*lengths, longest - sum(lengths)]
-        positions.append([i for n in lengths for i in range(n)])
-        numbers.append([d for d, n in enumerate(lengths) for _ in range(n)])
-    return {"documents": torch.tensor(numbers), "position_ids": torch.tensor(positions)}
-
-
-def count_labels(example: Example) -> int:
-    """How many labels of an example a loss counts: for a class one, for next-token labels all that
-    are not ignored but the first, which nothing predicts."""
-    labels = example["labels"]
-    if isinstance(labels, int):
-        return int(labels != IGNORED)
-    return len(labels) - 1 - labels[1:].count(IGNORED) if labels else 0
+def fetch(examples: Sequence[Example], places: Sequence[int]) -> list[Example]:
+    """The examples at some places; a data set on disk reads them together."""
+    together = getattr(examples, "__getitems__", None)
+    return together(places) if together else [examples[i] for i in places]
 
 
 def order(n: int, seed: int, epoch: int) -> list[int]:
     """The order of ``n`` examples in an epoch: a permutation drawn from seed and epoch alone."""
+    return permutation(n, seed, epoch).tolist()
+
+
+def permutation(n: int, seed: int, epoch: int) -> torch.Tensor:
+    """:func:`order` as one int64 tensor of shape (n,), for millions of examples."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-    return torch.randperm(n, generator=generator).tolist()
+    return torch.randperm(n, generator=generator)
 
 
-def in_batches(items: Sequence, size: int) -> Iterator[Sequence]:
+def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Consecutive runs of ``size`` items; the last may be shorter."""
     for at in range(0, len(items), size):
         yield items[at : at + size]
@@ -80,5 +54,6 @@ def in_batches(items: Sequence, size: int) -> Iterator[Sequence]:
 
 def useful_share(examples: Sequence[Example], batch_size: int) -> float:
     """The share of places in a batch that hold a token, not padding, over all batches in order."""
-    places = sum(len(batch) * max(len(e["input_ids"]) for e in batch) for batch in in_batches(examples, batch_size))
-    return sum(len(e["input_ids"]) for e in examples) / max(1, places)
+    lengths = [len(e["input_ids"]) for e in examples]
+    places = sum(len(batch) * max(batch) for batch in in_batches(lengths, batch_size))
+    return sum(lengths) / max(1, places)

@@ -1,10 +1,11 @@
 """How far two kinds of text are from each other, measured before anything is trained."""
+
 from __future__ import annotations
 
 import math
 import re
 from collections import Counter
-from typing import Sequence
+from collections.abc import Sequence
 
 _WORD = re.compile(r"[A-Za-z]+")
 

@@ -3,6 +3,7 @@
 Sources are parsed with ``ast`` and never imported.  The result is a list of
 :class:`Document`, the same for everyone who has the same package versions.
 """
+
 from __future__ import annotations
 
 import ast
@@ -16,30 +17,49 @@ import os
 import re
 import sys
 import sysconfig
-import tempfile
 import unicodedata
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import NamedTuple
 
 from tqdm.auto import tqdm
+
+from lmtune.bars import shown
+from lmtune.files import write_whole
 
 #: The Python standard library, under one name.
 STDLIB = "python"
 
 #: What ``pocket`` and ``pocket-mini`` were pretrained on (train documents only).
 PRETRAIN_PACKAGES = (
-    STDLIB, "torch", "transformers", "scipy", "sympy", "sklearn", "pandas",
-    "sqlalchemy", "numpy", "nltk", "huggingface_hub", "peft", "fontTools",
-    "IPython", "mpmath", "optuna", "accelerate", "alembic", "PIL", "joblib",
-    "fsspec", "prompt_toolkit",
+    STDLIB,
+    "torch",
+    "transformers",
+    "scipy",
+    "sympy",
+    "sklearn",
+    "pandas",
+    "sqlalchemy",
+    "numpy",
+    "nltk",
+    "huggingface_hub",
+    "peft",
+    "fontTools",
+    "IPython",
+    "mpmath",
+    "optuna",
+    "accelerate",
+    "alembic",
+    "PIL",
+    "joblib",
+    "fsspec",
+    "prompt_toolkit",
 )
 #: Libraries that no pretraining has seen.
 HELD_OUT = ("networkx", "matplotlib")
 #: The classes of the task "which library does this docstring come from?".
-CLASS_PACKAGES = (
-    "numpy", "scipy", "pandas", "sklearn", "torch", "sympy", "networkx", "matplotlib",
-)
+CLASS_PACKAGES = ("numpy", "scipy", "pandas", "sklearn", "torch", "sympy", "networkx", "matplotlib")
 
 #: Documents shorter than this (in words) say too little for any of the tasks.
 MIN_WORDS = 8
@@ -47,8 +67,16 @@ MIN_WORDS = 8
 #: Names under which packages are installed, where they differ from the import.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "fontTools": "fonttools"}
 _SKIPPED_FOLDERS = {
-    "test", "tests", "testing", "idle_test", "lib2to3", "site-packages",
-    "dist-packages", "_vendor", "externals", "__pycache__",
+    "test",
+    "tests",
+    "testing",
+    "idle_test",
+    "lib2to3",
+    "site-packages",
+    "dist-packages",
+    "_vendor",
+    "externals",
+    "__pycache__",
 }
 _CACHE_FORMAT = 2
 
@@ -161,10 +189,8 @@ def _files(roots: list[Path]) -> list[Path]:
 
 def _parse(package: str, roots: list[Path], progress: bool) -> list[Document]:
     found: dict[str, str] = {}
-    files = [(root if package == STDLIB else root.parent, path)
-             for root in roots for path in _files([root])]
-    for base, path in tqdm(files, desc=f"reading {package}", unit="file", leave=False,
-                           delay=1.0, disable=not progress):
+    files = [(root if package == STDLIB else root.parent, path) for root in roots for path in _files([root])]
+    for base, path in tqdm(files, desc=f"reading {package}", unit="file", leave=False, delay=1.0, **shown(progress)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             try:
@@ -223,16 +249,11 @@ def _read_cache(path: Path) -> list[Document] | None:
 def _write_cache(path: Path, documents: list[Document]) -> None:
     rows = [list(d) for d in documents]
     data = {"format": _CACHE_FORMAT, "digest": _digest(rows), "documents": rows}
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as f:
-            temporary = f.name
-            f.write(gzip.compress(json.dumps(data).encode(), 6, mtime=0))
-        os.replace(temporary, path)  # readers see the old file or the whole new one
+        write_whole(path, gzip.compress(json.dumps(data).encode(), 6, mtime=0))
     except OSError:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+        pass  # without a cache the text is read again next time
 
 
 def _digest(rows: list[list[str]]) -> str:

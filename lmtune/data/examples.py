@@ -1,25 +1,14 @@
-"""From text to examples, and from examples to batches.
+"""From text to examples: windows of documents, prompts with completions, texts with a class."""
 
-An *example* is a dict of ``input_ids`` and ``labels`` (lists of token ids) and of
-``characters``, the number of characters that its labels spell.  Labels stand at
-the position of their own token; the shift by one is :func:`lmtune.training.losses.shifted`
-and happens nowhere else.
-"""
 from __future__ import annotations
 
-import numbers
-from typing import Any, Sequence
+from collections.abc import Sequence
 
-#: The label of a position that no loss counts (the default of ``torch.nn.functional.cross_entropy``).
-IGNORED = -100
-
-#: Token ids, labels and characters of one row: see the top of this module.
-Example = dict[str, Any]
+from lmtune.arguments import is_whole, whole
+from lmtune.data.kinds import IGNORED, Example
 
 
-def windows(
-    texts: Sequence[str], tokenizer, context: int | None = None, overlap: int = 0,
-) -> list[Example]:
+def windows(texts: Sequence[str], tokenizer, context: int | None = None, overlap: int = 0) -> list[Example]:
     """Cut documents into windows of at most ``context`` tokens for language modelling.
 
     Each document becomes: the token that starts a text, its tokens, the end-of-text
@@ -30,72 +19,120 @@ def windows(
 
     ``context`` defaults to the tokenizer's ``model_max_length``.
     """
+    return [row for rows in windows_of_each(texts, tokenizer, context, overlap) for row in rows]
+
+
+def windows_of_each(
+    texts: Sequence[str], tokenizer, context: int | None = None, overlap: int = 0
+) -> list[list[Example]]:
+    """The windows of each document, as :func:`windows` makes them."""
     context = _context(context, tokenizer)
     if not 0 <= overlap <= context - 2:
         raise ValueError(f"overlap is {overlap}; it must lie between 0 and context - 2 = {context - 2}.")
     _refuse_wrong_texts(texts)
     if not tokenizer.is_fast:
-        raise ValueError(f"{type(tokenizer).__name__} does not tell where its tokens begin in the text, "
-                         "which bits per character need; load a fast tokenizer (AutoTokenizer's default).")
+        raise ValueError(
+            f"{type(tokenizer).__name__} does not tell where its tokens begin in the text, "
+            "which bits per character need; load a fast tokenizer (AutoTokenizer's default)."
+        )
     if len(texts) == 0:
         return []
-    start_id, end = start_of_text(tokenizer), end_of_text(tokenizer)
-    coded = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    examples = []
-    for text, ids, offsets in zip(texts, coded["input_ids"], coded["offset_mapping"]):
-        row = [start_id, *ids, end]
-        # Where each token begins in the text: differences are exact even where
-        # several tokens share one character.
-        begins = [0, 0, *(a for a, _ in offsets[1:]), len(text)][:len(row)]
-        start, known = 0, 1
-        while known < len(row):
-            stop = min(start + context, len(row))
-            ends_at = begins[stop] if stop < len(row) else len(text)
-            examples.append({
+    ends = start_of_text(tokenizer), end_of_text(tokenizer)
+    coded = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False, verbose=False)
+    return [_cut(text, encoding, ends, context, overlap) for text, encoding in zip(texts, coded.encodings)]
+
+
+def _cut(text: str, encoding, ends: tuple[int, int], context: int, overlap: int) -> list[Example]:
+    """The windows of one document; ``ends`` are the tokens that start and end it."""
+    row, begins = [ends[0], *encoding.ids, ends[1]], _Begins(text, encoding)
+    examples: list[Example] = []
+    start, known = 0, 1
+    while known < len(row):
+        stop = min(start + context, len(row))
+        examples.append(
+            {
                 "input_ids": row[start:stop],
                 "labels": [IGNORED] * (known - start) + row[known:stop],
-                "characters": ends_at - begins[known],
-            })
-            start, known = stop - max(1, overlap), stop
+                "characters": begins[stop] - begins[known],
+            }
+        )
+        start, known = stop - max(1, overlap), stop
     return examples
 
 
+class _Begins:
+    """Where each token of a row begins in its text: differences are exact even where several tokens
+    share one character.  Asked for at the borders of windows alone, since all of them take much memory."""
+
+    def __init__(self, text: str, encoding):
+        self.text, self.encoding, self.tokens = text, encoding, len(encoding.ids)
+
+    def __getitem__(self, place: int) -> int:
+        """Of place 0, the token that starts a text, and of the first one it is 0; behind the last one, all of it."""
+        if place <= 1:
+            return 0
+        return len(self.text) if place > self.tokens else self.encoding.token_to_chars(place - 1)[0]
+
+
 def pairs(
-    prompts: Sequence[str], completions: Sequence[str], tokenizer, context: int | None = None,
+    prompts: Sequence[str],
+    completions: Sequence[str],
+    tokenizer,
+    context: int | None = None,
+    encoder_decoder: bool = False,
 ) -> list[Example]:
     """Examples whose loss counts the completion and not the prompt.
 
     A row is: start-of-text token, prompt, completion, end-of-text token.  Where it is
     longer than ``context`` the *prompt* loses its tokens from the left; a completion
     that does not fit alone is refused.
+
+    For an ``encoder_decoder`` (T5, BART) prompt and completion are two rows, each with the tokenizer's own
+    special tokens and each of at most ``context`` tokens: the encoder reads the first, the decoder writes the second.
     """
     _refuse_wrong_texts(prompts)
     _refuse_wrong_texts(completions)
     if len(prompts) != len(completions):
-        raise ValueError(f"There are {len(prompts)} prompts and {len(completions)} completions; "
-                         "give one completion for each prompt.")
+        raise ValueError(
+            f"There are {len(prompts)} prompts and {len(completions)} completions; give one completion for each prompt."
+        )
     context = _context(context, tokenizer)
-    start_id, end = start_of_text(tokenizer), end_of_text(tokenizer)
-    examples = []
-    for prompt, completion in zip(prompts, completions):
-        asked = tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
-        answer = [*tokenizer(completion, add_special_tokens=False, verbose=False)["input_ids"], end]
-        room = context - len(answer) - 1
-        if room < 0:
-            raise ValueError(f"A completion of {len(answer)} tokens does not fit a context of "
-                             f"{context}; shorten it: {completion[:60]!r}...")
-        asked = asked[max(0, len(asked) - room):]
-        examples.append({
-            "input_ids": [start_id, *asked, *answer],
-            "labels": [IGNORED] * (1 + len(asked)) + answer,
-            "characters": len(completion),
-        })
-    return examples
+    row = _two_rows if encoder_decoder else _one_row
+    return [row(prompt, completion, tokenizer, context) for prompt, completion in zip(prompts, completions)]
 
 
-def labelled(
-    texts: Sequence[str], classes: Sequence[int], tokenizer, context: int | None = None,
-) -> list[Example]:
+def _one_row(prompt: str, completion: str, tokenizer, context: int) -> Example:
+    asked = tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
+    answer = [*tokenizer(completion, add_special_tokens=False, verbose=False)["input_ids"], end_of_text(tokenizer)]
+    room = context - len(answer) - 1
+    _refuse_long_completion(room < 0, completion, len(answer), context)
+    asked = asked[max(0, len(asked) - room) :]
+    return {
+        "input_ids": [start_of_text(tokenizer), *asked, *answer],
+        "labels": [IGNORED] * (1 + len(asked)) + answer,
+        "characters": len(completion),
+    }
+
+
+def _two_rows(prompt: str, completion: str, tokenizer, context: int) -> Example:
+    asked, answer = (tokenizer(text, verbose=False)["input_ids"] for text in (prompt, completion))
+    _refuse_long_completion(len(answer) > context, completion, len(answer), context)
+    return {
+        "input_ids": asked[max(0, len(asked) - context) :],
+        "labels": answer,
+        "characters": len(completion),
+        "sequence_to_sequence": True,
+    }
+
+
+def _refuse_long_completion(wrong: bool, completion: str, tokens: int, context: int) -> None:
+    if wrong:
+        raise ValueError(
+            f"A completion of {tokens} tokens does not fit a context of {context}; shorten it: {completion[:60]!r}..."
+        )
+
+
+def labelled(texts: Sequence[str], classes: Sequence[int], tokenizer, context: int | None = None) -> list[Example]:
     """Examples for classification: the first ``context`` tokens of a text and its class (an int).
 
     A text begins with the tokenizer's beginning-of-text or classification token; where there is a
@@ -103,10 +140,9 @@ def labelled(
     """
     _refuse_wrong_texts(texts)
     if len(texts) != len(classes):
-        raise ValueError(f"There are {len(texts)} texts and {len(classes)} classes; "
-                         "give one class for each text.")
+        raise ValueError(f"There are {len(texts)} texts and {len(classes)} classes; give one class for each text.")
     for i, c in enumerate(classes):
-        if not isinstance(c, numbers.Integral) or c < 0:
+        if not is_whole(c) or c < 0:
             raise TypeError(f"Class number {i} is {c!r}; each class must be a whole number from 0.")
     if len(texts) == 0:
         return []
@@ -114,8 +150,10 @@ def labelled(
     start_id = start_of_text(tokenizer)
     last = [] if tokenizer.sep_token_id is None else [tokenizer.sep_token_id]
     coded = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
-    return [{"input_ids": [start_id, *ids][:context - len(last)] + last, "labels": int(c), "characters": len(t)}
-            for ids, c, t in zip(coded, classes, texts)]
+    return [
+        {"input_ids": [start_id, *ids][: context - len(last)] + last, "labels": int(c), "characters": len(t)}
+        for ids, c, t in zip(coded, classes, texts)
+    ]
 
 
 def start_of_text(tokenizer) -> int:
@@ -131,16 +169,14 @@ def end_of_text(tokenizer) -> int:
     for token in (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.sep_token_id):
         if token is not None:
             return token
-    raise ValueError("This tokenizer has no end-of-text token (eos, bos and sep are all unset). "
-                     "Set one: tokenizer.eos_token = '...'")
+    raise ValueError(
+        "This tokenizer has no end-of-text token (eos, bos and sep are all unset). Set one: tokenizer.eos_token = '...'"
+    )
 
 
 def _context(context: int | None, tokenizer) -> int:
     context = tokenizer.model_max_length if context is None else context
-    if not isinstance(context, int) or not 2 <= context <= 1_000_000:
-        raise ValueError(f"context is {context!r}; give the number of tokens that the model reads "
-                         "at once, a whole number of at least 2.")
-    return context
+    return whole("context", context, 2, 1_000_000, "tokens, as many as the model reads at once")
 
 
 def _refuse_wrong_texts(texts: Sequence[str]) -> None:

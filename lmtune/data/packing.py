@@ -4,13 +4,14 @@ A packed row must give each document what it would get alone: attention inside t
 document only, positions from 0, and no document's last token predicting the next one's
 first.  The rows are filled by best fit (Ding et al. 2024, arXiv:2404.10830).
 """
+
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import Sequence
+from collections.abc import Sequence
 
-from lmtune.arguments import refuse
-from lmtune.data.examples import IGNORED, Example
+from lmtune.arguments import whole
+from lmtune.data.kinds import IGNORED, NEXT_TOKEN, Example, kind_of
 
 
 def pack(examples: Sequence[Example], context: int) -> list[Example]:
@@ -22,7 +23,7 @@ def pack(examples: Sequence[Example], context: int) -> list[Example]:
 
     Raises ``ValueError`` for an example longer than ``context``.
     """
-    refuse(not isinstance(context, int) or context < 2, "context", context, "a whole number of at least 2")
+    context = whole("context", context, 2)
     rows: list[list[Example]] = []
     room: list[tuple[int, int]] = []  # (free places, row), sorted
     for example in sorted(examples, key=_length, reverse=True):
@@ -52,11 +53,14 @@ def _length(example: Example) -> int:
 
 
 def _refuse_unpackable(example: Example, length: int, context: int) -> None:
-    if not isinstance(example["labels"], list):
-        raise ValueError("Examples with a class cannot be packed, because a row has one class; pack those of "
-                         "lmtune.windows or lmtune.pairs.")
+    if kind_of(example) is not NEXT_TOKEN:
+        raise ValueError(
+            f"These are {kind_of(example).name}, and a row can hold only one of them; pack those of {NEXT_TOKEN.maker}."
+        )
     if "documents" in example:
         raise ValueError("An example is packed already; pack only once.")
     if length > context:
-        raise ValueError(f"An example has {length} tokens and context is {context}; make the examples with "
-                         f"context={context} or less.")
+        raise ValueError(
+            f"An example has {length} tokens and context is {context}; make the examples with "
+            f"context={context} or less."
+        )

@@ -4,26 +4,47 @@ Documentation mixes sentences with code, and one changed character breaks code. 
 looks like code is left alone; in doubt it is code, because a sentence that was not
 augmented costs nothing.
 """
+
 from __future__ import annotations
 
 import ast
 import re
 import textwrap
 import unicodedata
-from typing import Iterator, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 #: What a line of code looks like, in Python and in other languages.
-_CODE_LINE = re.compile(r"""
+_CODE_LINE = re.compile(
+    r"""
     ^\s*(>>>|\.\.\.(\s|$)|\$\s|\#|@\w|//|/\*|\*/|--\s|%\w|[{}\])]|</?\w)   # prompts, comments, brackets, tags
   | ^\s*(def|class|import|return|raise|yield|assert|del|lambda|elif|else:|try:|except|finally:)\b
   | ^\s*from\s+[\w.]+\s+import\b | ^\s*(if|for|while|with|async)\b.*:\s*$
   | \w[(\[] | [;{}]\s*$ | [=<>] | -> | :: | && | \|\| | \s--?\w | \\\w            # calls, operators, options
-""", re.VERBOSE)
+""",
+    re.VERBOSE,
+)
 _INLINE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)|\$[^$\n]+\$|https?://\S+|\S+@\S+", re.DOTALL)
 _FENCE = re.compile(r"^\s*(```|~~~)")
-_STATEMENTS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign,
-               ast.AugAssign, ast.For, ast.While, ast.If, ast.With, ast.Try, ast.Return, ast.Call, ast.Lambda,
-               ast.Subscript, ast.Attribute)
+_STATEMENTS = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Import,
+    ast.ImportFrom,
+    ast.Assign,
+    ast.AugAssign,
+    ast.For,
+    ast.While,
+    ast.If,
+    ast.With,
+    ast.Try,
+    ast.Return,
+    ast.Call,
+    ast.Lambda,
+    ast.Subscript,
+    ast.Attribute,
+)
 _JOINERS = "\u200c\u200d"  # non-joiner and joiner hold one written sign together
 
 
@@ -119,4 +140,5 @@ def _around(character: str) -> bool:
 def _in_words(character: str) -> bool:
     """A letter or a mark, of a script that puts blanks between words."""
     return (unicodedata.category(character)[0] in "LM" or character in _JOINERS) and (
-        unicodedata.east_asian_width(character) not in "WF")
+        unicodedata.east_asian_width(character) not in "WF"
+    )

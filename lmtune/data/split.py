@@ -4,12 +4,14 @@ Documentation repeats itself.  A document of the train part that nearly repeats
 one of validation or test would turn the test into a memory test, so it is
 dropped from train.
 """
+
 from __future__ import annotations
 
 import hashlib
 import zlib
 from collections import Counter
-from typing import Iterable, NamedTuple, Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -49,8 +51,7 @@ def split(documents: Iterable[Document]) -> Splits:
     parts = Splits([], [], [])
     for document in documents:
         getattr(parts, part_of(document)).append(document)
-    repeats = repeating([d.text for d in parts.train],
-                        [d.text for d in parts.validation + parts.test])
+    repeats = repeating([d.text for d in parts.train], [d.text for d in parts.validation + parts.test])
     train = [d for d, again in zip(parts.train, repeats) if not again]
     return Splits(train, parts.validation, parts.test)
 
@@ -83,8 +84,7 @@ def repeating(texts: Sequence[str], references: Sequence[str]) -> list[bool]:
         shared: Counter[int] = Counter()
         for mark in marks.tolist():
             shared.update(index.get(mark, ()))
-        result.append(any(n > NEAR_DUPLICATE * min(len(marks), sizes[i])
-                          for i, n in shared.items()))
+        result.append(any(n > NEAR_DUPLICATE * min(len(marks), sizes[i]) for i, n in shared.items()))
     return result
 
 

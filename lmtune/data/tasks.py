@@ -2,10 +2,12 @@
 
 Each function returns :class:`~lmtune.data.split.Splits` of train, validation and test.
 """
+
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from lmtune.data.docstrings import CLASS_PACKAGES, Document, extract
 from lmtune.data.split import Splits, split
@@ -56,8 +58,7 @@ def classification(packages: Sequence[str] = CLASS_PACKAGES) -> Splits:
         raise ValueError(f"Classification needs at least two packages, each once; given: {packages!r}.")
     number = {package: i for i, package in enumerate(packages)}
     parts = _documents(packages)
-    return Splits(*([Labelled(mask_names(d.text, packages), number[d.package]) for d in part]
-                    for part in parts))
+    return Splits(*([Labelled(mask_names(d.text, packages), number[d.package]) for d in part] for part in parts))
 
 
 def summarization(packages: str | Sequence[str], min_words: int = 20) -> Splits:

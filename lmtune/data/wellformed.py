@@ -1,75 +1,210 @@
-"""Whether examples are what they should be: well formed, within the model's reach, not in two parts at once."""
+"""Whether examples are what they should be: well formed, within the model's reach, not in two parts at once.
+
+:func:`examine` reads each example once and says all that a run needs to know of them before its first
+update.  A data set on disk is not read then: each of its rows is judged when it is fetched.
+"""
+
 from __future__ import annotations
 
+import hashlib
 import itertools
 from array import array
-from typing import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from lmtune.data.examples import IGNORED, Example
+import numpy
+
+from lmtune.data.kinds import CLASS, IGNORED, NEXT_TOKEN, SEQUENCE_TO_SEQUENCE, Example, Kind, kind_of
+
+_REMEDY = "make examples from texts with lmtune.windows, lmtune.pairs or lmtune.labelled."
+
+
+class Reach(NamedTuple):
+    """What a model can read; None where it has no limit or does not say."""
+
+    positions: int | None = None  #: tokens at once
+    vocabulary: int | None = None  #: how many ids it knows
+    classes: int | None = None  #: how many classes its head tells apart
+    decoder: bool = False  #: whether it writes with a decoder what an encoder has read
+
+
+def reach_of(model: Any) -> Reach:
+    """What a model can read, from its configuration and its head."""
+    config, classes = getattr(model, "config", None), getattr(getattr(model, "head", None), "out_features", None)
+    return Reach(
+        positions=getattr(config, "max_position_embeddings", None),
+        vocabulary=getattr(config, "vocab_size", None),
+        classes=classes,
+        decoder=bool(getattr(config, "is_encoder_decoder", False)) and classes is None,
+    )
+
+
+class Row(NamedTuple):
+    """A row that was judged: its numbers as bytes."""
+
+    ids: bytes
+    labels: bytes
+    documents: list[bytes]  #: what each document in it is known by
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What :func:`examine` found; of a data set on disk ``labels`` and ``characters`` are not known."""
+
+    kind: Kind
+    rows: int
+    digest: str  #: of what the examples say and of their order
+    labels: int | None = None  #: that a loss counts in all of them
+    characters: int | None = None  #: that the labels spell
+    packed: Example | None = None  #: one row of several documents, where there is one
+    repeated: int = 0  #: examples of which something stands among what was to be avoided
+    documents: frozenset[bytes] = frozenset()  #: what the documents are known by
+
+
+def on_disk(examples: Any) -> bool:
+    """Whether examples are a data set of the ``datasets`` library, which is not read before it is used."""
+    return hasattr(examples, "_fingerprint") and hasattr(examples, "__getitems__")
+
+
+def examine(examples: Sequence[Example], reach: Reach, avoid: Collection[bytes] = ()) -> Summary:
+    """Read each example once; count those of which a document is among ``avoid``.
+
+    Raises ``TypeError`` and ``ValueError`` for the first example that is malformed or that the model cannot
+    read, with its number.  Of a data set on disk only the first row is read.
+    """
+    first = examples[0]
+    judge = Judge(first, reach)
+    if on_disk(examples):
+        judge.row(0, first)
+        packed = first if len(first.get("documents", ())) > 1 else None
+        return Summary(judge.kind, len(examples), f"{examples._fingerprint}, {len(examples)} rows", packed=packed)
+    digest, labels, characters, packed, repeated = hashlib.blake2b(digest_size=16), 0, 0, None, 0
+    documents: set[bytes] = set()
+    for i, example in enumerate(examples):
+        row = judge.row(i, example)
+        digest.update(row.ids + b"/" + row.labels + b";")
+        labels += judge.kind.labels(example)
+        characters += example["characters"]
+        if packed is None and len(example.get("documents", ())) > 1:
+            packed = example
+        repeated += any(document in avoid for document in row.documents)
+        documents.update(row.documents)
+    return Summary(
+        judge.kind, len(examples), digest.hexdigest(), labels, characters, packed, repeated, frozenset(documents)
+    )
 
 
 def disjoint(examples: Sequence[Example], others: Sequence[Example]) -> list[Example]:
     """The examples of which nothing stands, token for token, among the others."""
-    seen = {tokens for e in others for tokens in _documents(e)}
-    return [e for e in examples if not any(tokens in seen for tokens in _documents(e))]
+    seen = {document for e in others for document in _known_by(e)}
+    return [e for e in examples if not any(document in seen for document in _known_by(e))]
 
 
-def _documents(example: Example) -> list[tuple[int, ...]]:
-    """The token ids of an example, or of each document that is packed in it."""
-    ids = tuple(example["input_ids"])
-    ends = list(itertools.accumulate(example.get("documents", [len(ids)])))
-    return [ids[a:b] for a, b in zip([0, *ends], ends)]
+class Judge:
+    """Refuses rows that are malformed, of another kind than the first, or beyond the model's reach.
+
+    Without it a GPU would only say that a device-side assertion failed.
+    """
+
+    def __init__(self, first: Example, reach: Reach):
+        _refuse_no_example(0, first)
+        self.kind, self.reach = kind_of(first), reach
+        wanted = SEQUENCE_TO_SEQUENCE if reach.decoder else NEXT_TOKEN
+        if self.kind is not CLASS and self.kind is not wanted:
+            raise ValueError(
+                f"The examples are {self.kind.name} and the model reads {wanted.name}; make them with {wanted.maker}."
+            )
+
+    def row(self, i: int, example: Example) -> Row:
+        """Example number ``i``, judged; ``TypeError`` or ``ValueError`` with its number where it is wrong."""
+        _refuse_no_example(i, example)
+        ids, labels = _numbers(i, example["input_ids"]), _labels(i, example["labels"])
+        kind = kind_of(example)
+        if kind is not self.kind:
+            raise TypeError(
+                f"Example number {i} has the labels {str(example['labels'])[:60]} and example number 0 is "
+                f"of the other kind; give either {self.kind.name} or {kind.name}."
+            )
+        self._refuse_numbers(i, example, numpy.frombuffer(ids, numpy.int64), numpy.frombuffer(labels, numpy.int64))
+        return Row(ids.tobytes(), labels.tobytes(), _documents(example, ids))
+
+    def _refuse_numbers(self, i: int, example: Example, ids: numpy.ndarray, labels: numpy.ndarray) -> None:
+        """Numbers that cannot be: ids and labels of one row, int64 of shape (tokens,)."""
+        if self.kind is not CLASS:
+            odd = self.kind is NEXT_TOKEN and len(labels) != len(ids)
+            if odd or ids.min() < 0 or ((labels < 0) & (labels != IGNORED)).any():
+                raise ValueError(
+                    f"Example number {i} has {len(ids)} tokens and the labels {str(example['labels'])[:60]}; there "
+                    f"must be a label for each token, no id below 0, and {IGNORED} where a label is ignored."
+                )
+        elif ids.min() < 0:
+            raise ValueError(f"Example number {i} has the token id {ids.min()}; ids are counted from 0.")
+        if sum(example.get("documents") or [len(ids)]) != len(ids):
+            raise ValueError(
+                f"Example number {i} has {len(ids)} tokens and its documents {example['documents']}; pack "
+                "examples with lmtune.pack."
+            )
+        self._refuse_beyond_reach(i, ids, labels)
+
+    def _refuse_beyond_reach(self, i: int, ids: numpy.ndarray, labels: numpy.ndarray) -> None:
+        positions, vocabulary, classes, _ = self.reach
+        tokens, most = len(ids), ids.max()
+        if self.kind is not CLASS:
+            tokens, most = max(tokens, len(labels)), max(most, labels.max())
+        elif classes is not None and labels[0] >= classes:
+            raise ValueError(
+                f"Example number {i} has the class {labels[0]} and the classifier has {classes}, counted from 0."
+            )
+        if positions is not None and tokens > positions:
+            raise ValueError(
+                f"Example number {i} has {tokens} tokens and the model reads at most {positions}; make "
+                f"the examples with context={positions} or less."
+            )
+        if vocabulary is not None and most >= vocabulary:
+            raise ValueError(
+                f"Example number {i} has the token id {most} and the model knows {vocabulary}; use the "
+                "tokenizer that came with the model."
+            )
 
 
-def refuse_unreadable(model, examples: Sequence[Example]) -> None:
-    """Refuse examples that the model cannot read: malformed, too long, or with unknown tokens or
-    classes.  Without this check a GPU would only say that a device-side assertion failed."""
-    config = getattr(model, "config", None)
-    limit = getattr(config, "max_position_embeddings", None)
-    vocabulary = getattr(config, "vocab_size", None)
-    n_classes = getattr(getattr(model, "head", None), "out_features", None)
-    for i, example in enumerate(examples):
-        _refuse_malformed(i, example, examples[0])
-        ids, label = example["input_ids"], example["labels"]
-        if limit is not None and len(ids) > limit:
-            raise ValueError(f"Example number {i} has {len(ids)} tokens and the model reads at most "
-                             f"{limit}; make the examples with context={limit} or less.")
-        known = label if isinstance(label, list) else ()
-        if vocabulary is not None and max(*ids, *known, 0) >= vocabulary:
-            raise ValueError(f"Example number {i} has the token id {max(*ids, *known, 0)} and the model knows "
-                             f"{vocabulary}; use the tokenizer that came with the model.")
-        if n_classes is not None and isinstance(label, int) and label >= n_classes:
-            raise ValueError(f"Example number {i} has the class {label} and the classifier has "
-                             f"{n_classes}, counted from 0.")
-
-
-def _refuse_malformed(i: int, example: Example, first: Example) -> None:
+def _refuse_no_example(i: int, example: Any) -> None:
     """An example made by hand may be anything."""
-    remedy = "make examples from texts with lmtune.windows, lmtune.pairs or lmtune.labelled."
     if not isinstance(example, dict) or not {"input_ids", "labels", "characters"} <= set(example):
-        raise TypeError(f"Example number {i} is {str(example)[:60]!r}, not a dict of input_ids, labels and "
-                        f"characters; {remedy}")
-    ids, labels = example["input_ids"], example["labels"]
-    if not isinstance(labels, (list, int)) or isinstance(labels, int) and labels < 0 and labels != IGNORED:
-        raise TypeError(f"Example number {i} has the labels {str(labels)[:60]}; give a list with a label for each "
-                        f"token, or a class, a whole number from 0; {remedy}")
-    if sum(example.get("documents", [len(ids)])) != len(ids):
-        raise ValueError(f"Example number {i} has {len(ids)} tokens and its documents {example['documents']}; pack "
-                         "examples with lmtune.pack.")
-    for row in (ids, labels) if isinstance(labels, list) else (ids,):
-        if not isinstance(row, list) or not row or not _all_whole(row):
-            raise TypeError(f"Example number {i} has {str(row)[:60]} where a list of token ids belongs; {remedy}")
-    if min(ids) < 0 or isinstance(labels, list) and (len(labels) != len(ids)
-                                                     or min(0 if t == IGNORED else t for t in labels) < 0):
-        raise ValueError(f"Example number {i} has {len(ids)} tokens and the labels {str(labels)[:60]}; there must be a "
-                         f"label for each token, no id below 0, and {IGNORED} where a label is ignored.")
-    if isinstance(labels, list) != isinstance(first["labels"], list):
-        raise TypeError(f"Example number {i} has the labels {str(labels)[:60]} and example number 0 is of the other "
-                        "kind; give either next-token examples or examples with a class.")
+        raise TypeError(
+            f"Example number {i} is {str(example)[:60]!r}, not a dict of input_ids, labels and characters; {_REMEDY}"
+        )
 
 
-def _all_whole(row: list) -> bool:
+def _numbers(i: int, row: Any) -> array:
     try:
-        return bool(array("q", row))
+        numbers = array("q", row if isinstance(row, list) else [])
     except (TypeError, OverflowError):
-        return False
+        numbers = array("q")
+    if not numbers:
+        raise TypeError(f"Example number {i} has {str(row)[:60]} where a list of token ids belongs; {_REMEDY}")
+    return numbers
+
+
+def _labels(i: int, labels: Any) -> array:
+    if isinstance(labels, list):
+        return _numbers(i, labels)
+    if not isinstance(labels, int) or labels < 0 and labels != IGNORED:
+        raise TypeError(
+            f"Example number {i} has the labels {str(labels)[:60]}; give a list with a label for each "
+            f"token, or a class, a whole number from 0; {_REMEDY}"
+        )
+    return array("q", [labels])
+
+
+def _known_by(example: Example) -> list[bytes]:
+    return _documents(example, array("q", example["input_ids"]))
+
+
+def _documents(example: Example, ids: array) -> list[bytes]:
+    """What an example is known by, or each document that is packed in it: its token ids."""
+    ends = list(itertools.accumulate(example.get("documents") or [len(ids)]))
+    found = [ids[a:b].tobytes() for a, b in zip([0, *ends], ends)]
+    if kind_of(example) is SEQUENCE_TO_SEQUENCE:
+        found = [found[0] + b"/" + array("q", example["labels"]).tobytes()]
+    return found

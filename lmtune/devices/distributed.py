@@ -3,12 +3,13 @@
 Each process computes the gradient of its share of an update; one all-reduce adds the
 shares, and the loss's sum and count travel along.  Alone, every function here does nothing.
 """
+
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Iterator, Sequence
 
 import torch
 import torch.distributed as dist
@@ -27,8 +28,10 @@ def joined() -> Iterator[str | None]:
         return
     local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
     if gpus and local >= gpus:
-        raise ValueError(f"torchrun started process {local} of this machine and it has {gpus} GPUs; give "
-                         f"--nproc-per-node={gpus} or less.")
+        raise ValueError(
+            f"torchrun started process {local} of this machine and it has {gpus} GPUs; give "
+            f"--nproc-per-node={gpus} or less."
+        )
     if gpus:
         torch.cuda.set_device(local)
     dist.init_process_group("nccl" if gpus else "gloo")
@@ -77,22 +80,23 @@ def add_up(parameters: Sequence[nn.Parameter], *scalars: torch.Tensor | int) -> 
         for i in missing:
             if not used[i]:
                 parameters[i].grad = None
-    return tuple(p.reshape(()) for p in pieces[len(gradients):])
+    return tuple(p.reshape(()) for p in pieces[len(gradients) :])
 
 
 def refuse_disagreement(device: torch.device | str, **said: str | int) -> None:
     """Refuse processes that were given different things; compared are digests, of equal length."""
     if rank_and_size()[1] == 1:
         return
-    numbers = [int.from_bytes(hashlib.blake2b(repr(v).encode(), digest_size=6).digest(), "big")
-               for v in said.values()]
+    numbers = [int.from_bytes(hashlib.blake2b(repr(v).encode(), digest_size=6).digest(), "big") for v in said.values()]
     values = torch.tensor([[n, -n] for n in numbers], dtype=torch.float64, device=device)
     dist.all_reduce(values, op=dist.ReduceOp.MAX)
     for name, (largest, negated) in zip(said, values.tolist()):
         if largest != -negated:
-            raise ValueError(f"The processes have different {name} (this one: {str(said[name])[:80]}). Give every "
-                             "process the same model, data, settings and a folder on a disk that they share; "
-                             "lmtune gives each its share of the data.")
+            raise ValueError(
+                f"The processes have different {name} (this one: {str(said[name])[:80]}). Give every "
+                "process the same model, data, settings and a folder on a disk that they share; "
+                "lmtune gives each its share of the data."
+            )
 
 
 def add_up_numbers(*numbers: float, device: torch.device | str = "cpu") -> list[float]:

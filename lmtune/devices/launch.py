@@ -4,6 +4,7 @@ Whoever starts the processes holds the writing end of a pipe; each process reads
 ends when it closes.  So they end with their parent, whatever ended the parent: the end of the
 run, an exception, Ctrl-C, or a kernel that was killed.
 """
+
 from __future__ import annotations
 
 import os
@@ -41,15 +42,34 @@ def torchrun(script: str | Path, *arguments: str, processes: int = 2, timeout: f
     refuse(processes < 1, "processes", processes, "at least 1")
     refuse(not Path(script).is_file(), "script", str(script), "the path of an existing Python file")
     if not loopback():
-        raise ConnectionError("This machine has no loopback interface, so its processes cannot talk to each "
-                              "other; bring it up with: ip link set lo up")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}",
-               "-m", "lmtune.devices.launch", str(script), *arguments]
+        raise ConnectionError(
+            "This machine has no loopback interface, so its processes cannot talk to each "
+            "other; bring it up with: ip link set lo up"
+        )
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc-per-node={processes}",
+        "-m",
+        "lmtune.devices.launch",
+        str(script),
+        *arguments,
+    ]
     # The folder of lmtune, for one that is not installed.
     path = os.pathsep.join(filter(None, [str(Path(__file__).parent.parent.parent), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
-    run = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           env=environment, text=True, encoding="utf-8", errors="replace")
+    run = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
     try:
         # communicate() would close the pipe at once, and the processes would end.
         said: list[str] = []
@@ -58,8 +78,10 @@ def torchrun(script: str | Path, *arguments: str, processes: int = 2, timeout: f
         run.wait(timeout)
         reader.join(10)
     except subprocess.TimeoutExpired:
-        raise TimeoutError(f"The processes were not done after {timeout:g} s and were ended; give a longer "
-                           "timeout, or look for one that waits for the other.") from None
+        raise TimeoutError(
+            f"The processes were not done after {timeout:g} s and were ended; give a longer "
+            "timeout, or look for one that waits for the other."
+        ) from None
     finally:
         _end(run)
     text = "".join(said)
@@ -87,6 +109,7 @@ def _end(run: subprocess.Popen) -> None:
 
 def _end_with_parent() -> None:
     """End this process when the pipe on its standard input closes."""
+
     def wait() -> None:
         while os.read(0, 1):
             pass

@@ -6,6 +6,7 @@ arXiv:1710.03740).  bf16 has fp32's range and needs nothing more; fp16's smalles
 numbers would turn into zero, so a ``GradScaler`` multiplies the loss before the
 backward pass and divides the gradients after it.
 """
+
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
@@ -43,4 +44,5 @@ def refuse_half_weights(model: nn.Module) -> None:
             raise ValueError(
                 f"The weights of {name!r} are {parameter.dtype}, whose steps are so coarse that most updates "
                 "would be rounded away. Call model.float() first; precision='auto' still computes in half "
-                "precision where that is faster.")
+                "precision where that is faster."
+            )

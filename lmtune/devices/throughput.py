@@ -1,4 +1,5 @@
 """How fast a run is, and how much of the hardware it uses."""
+
 from __future__ import annotations
 
 import sys
@@ -8,8 +9,15 @@ from torch import nn
 
 #: Dense matrix products in half precision, in FLOP/s, by the makers' data sheets (without sparsity).
 PEAK_FLOPS = {
-    "H200": 989e12, "H100 PCIe": 756e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12,
-    "A10G": 70e12, "T4": 65e12, "V100": 125e12,
+    "H200": 989e12,
+    "H100 PCIe": 756e12,
+    "H100": 989e12,
+    "A100": 312e12,
+    "L40S": 362e12,
+    "L4": 121e12,
+    "A10G": 70e12,
+    "T4": 65e12,
+    "V100": 125e12,
 }
 
 
@@ -18,8 +26,9 @@ def peak_flops(device: torch.device) -> float | None:
     if device.type != "cuda":
         return None
     words = torch.cuda.get_device_name(device).replace("-", " ")
-    return next((peak for name, peak in PEAK_FLOPS.items()
-                 if all(word in words.split() for word in name.split())), None)
+    return next(
+        (peak for name, peak in PEAK_FLOPS.items() if all(word in words.split() for word in name.split())), None
+    )
 
 
 def flops_per_token(model: nn.Module, context: int = 0) -> float:

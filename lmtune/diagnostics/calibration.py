@@ -1,11 +1,12 @@
 """Calibration: do things that a model calls 80 % certain happen 80 % of the time?"""
+
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import torch
 
-from lmtune.arguments import refuse
+from lmtune.arguments import whole
 
 
 class Bin(NamedTuple):
@@ -26,7 +27,7 @@ def reliability(probabilities: torch.Tensor, labels: torch.Tensor, bins: int = 1
     most often), and on labels outside the classes.
     """
     _refuse_unfit(probabilities, labels)
-    refuse(not isinstance(bins, int) or bins < 1, "bins", bins, "a whole number of at least 1")
+    bins = whole("bins", bins)
     confidence, predicted = probabilities.double().max(-1)
     right = (predicted == labels).double()
     number = (confidence * bins).long().clamp(max=bins - 1)  # a confidence of 1 is in the last
@@ -50,12 +51,17 @@ def expected_calibration_error(probabilities: torch.Tensor, labels: torch.Tensor
 
 def _refuse_unfit(probabilities: torch.Tensor, labels: torch.Tensor) -> None:
     if probabilities.dim() != 2 or labels.shape != probabilities.shape[:1] or len(labels) == 0:
-        raise ValueError(f"probabilities have the shape {tuple(probabilities.shape)} and labels "
-                         f"{tuple(labels.shape)}; allowed: (N, classes) and (N,), N at least 1.")
+        raise ValueError(
+            f"probabilities have the shape {tuple(probabilities.shape)} and labels "
+            f"{tuple(labels.shape)}; allowed: (N, classes) and (N,), N at least 1."
+        )
     sums = probabilities.double().sum(-1)
     if not (bool((probabilities >= 0).all()) and bool(((sums - 1).abs() < 1e-3).all())):
-        raise ValueError("probabilities must lie between 0 and 1 and each row must sum to 1; "
-                         "of logits take softmax(-1) first.")
+        raise ValueError(
+            "probabilities must lie between 0 and 1 and each row must sum to 1; of logits take softmax(-1) first."
+        )
     if labels.is_floating_point() or int(labels.min()) < 0 or int(labels.max()) >= probabilities.shape[1]:
-        raise ValueError(f"labels must be whole numbers from 0 to {probabilities.shape[1] - 1}; leave out "
-                         "the positions that do not count, such as -100.")
+        raise ValueError(
+            f"labels must be whole numbers from 0 to {probabilities.shape[1] - 1}; leave out "
+            "the positions that do not count, such as -100."
+        )

@@ -3,6 +3,7 @@
 The estimate is for models of GPT-2's architecture without dropout, with fused attention, whose
 weights are fp32; precisions other than fp32 mean ``torch.autocast``.
 """
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from lmtune.arguments import refuse
-from lmtune.data.batches import Batch
+from lmtune.data.kinds import Batch
 from lmtune.devices.precision import autocast
 from lmtune.training.losses import next_token_loss
 
@@ -39,9 +40,12 @@ class Shape(NamedTuple):
 
 
 SHAPES = {
-    "pocket-mini": Shape(2, 128, 4096, 256), "pocket": Shape(4, 256, 4096, 256),
-    "gpt2": Shape(12, 768, 50257, 1024), "gpt2-medium": Shape(24, 1024, 50257, 1024),
-    "gpt2-large": Shape(36, 1280, 50257, 1024), "gpt2-xl": Shape(48, 1600, 50257, 1024),
+    "pocket-mini": Shape(2, 128, 4096, 256),
+    "pocket": Shape(4, 256, 4096, 256),
+    "gpt2": Shape(12, 768, 50257, 1024),
+    "gpt2-medium": Shape(24, 1024, 50257, 1024),
+    "gpt2-large": Shape(36, 1280, 50257, 1024),
+    "gpt2-xl": Shape(48, 1600, 50257, 1024),
 }
 
 
@@ -66,8 +70,7 @@ def shape_of(model: nn.Module) -> Shape:
 
 
 def estimate(
-    shape: Shape, tokens: int, *, optimizer: str = "adamw", precision: str = "fp32",
-    checkpointing: bool = False,
+    shape: Shape, tokens: int, *, optimizer: str = "adamw", precision: str = "fp32", checkpointing: bool = False
 ) -> Estimate:
     """What training needs at the moment when the forward pass ends, for a micro-batch of ``tokens``.
 
@@ -76,8 +79,9 @@ def estimate(
     """
     refuse(optimizer not in STATE, "optimizer", optimizer, "one of " + ", ".join(map(repr, STATE)))
     n, half = shape.parameters, precision != "fp32"
-    return Estimate(n * (6 if half else 4), 4 * n, STATE[optimizer] * n,
-                    tokens * activation_bytes(shape, precision, checkpointing))
+    return Estimate(
+        n * (6 if half else 4), 4 * n, STATE[optimizer] * n, tokens * activation_bytes(shape, precision, checkpointing)
+    )
 
 
 def activation_bytes(shape: Shape, precision: str = "fp32", checkpointing: bool = False) -> int:

@@ -4,22 +4,24 @@ Train for a few updates while the rate rises from far too small to far too large
 and read from the losses where learning begins and where it ends.  The test trains
 a copy, so the model, the random state and the order of the data stay as they were.
 """
+
 from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from tqdm.auto import tqdm
 
-from lmtune.arguments import refuse
+from lmtune.arguments import refuse, whole
 from lmtune.bars import shown
-from lmtune.data.examples import Example
+from lmtune.data.kinds import Example
 from lmtune.training.config import Config
 from lmtune.training.loop import run
-from lmtune.training.losses import Loss, next_token_loss
+from lmtune.training.losses import Loss
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,15 +81,26 @@ class RangeTest:
             rate = getattr(self, name)()
             nearest = min(range(len(self.rates)), key=lambda i: abs(math.log(self.rates[i] / rate)))
             ax.plot(rate, self.smoothed[nearest], marker, markersize=8, label=name.replace("_", " "))
-        ax.set(xscale="log", xlabel="learning rate", ylabel="training loss (nats per token)",
-               ylim=(0.95 * min(self.losses), 1.15 * self.losses[0]))
+        ax.set(
+            xscale="log",
+            xlabel="learning rate",
+            ylabel="training loss (nats per token)",
+            ylim=(0.95 * min(self.losses), 1.15 * self.losses[0]),
+        )
         ax.legend()
         return fig
 
 
 def range_test(
-    model: torch.nn.Module, train: Sequence[Example], *, low: float = 1e-6, high: float = 1.0,
-    steps: int = 100, loss: Loss = next_token_loss, progress: bool = True, **settings,
+    model: torch.nn.Module,
+    train: Sequence[Example],
+    *,
+    low: float = 1e-6,
+    high: float = 1.0,
+    steps: int = 100,
+    loss: Loss | None = None,
+    progress: bool = True,
+    **settings,
 ) -> RangeTest:
     """Try rates from ``low`` to ``high``, one update each, evenly spaced in their logarithm.
 
@@ -95,7 +108,7 @@ def range_test(
     ``settings`` are further fields of :class:`lmtune.Config`, such as ``batch_size``.
     """
     refuse(not 0 < low < high < math.inf, "low and high", (low, high), "0 < low < high")
-    refuse(not isinstance(steps, int) or steps < 10, "steps", steps, "a whole number of at least 10")
+    steps = whole("steps", steps, 10)
 
     def rising(step: int, total: int) -> float:
         return (low / high) ** (1 - step / (total - 1))
@@ -106,8 +119,10 @@ def range_test(
     config = Config(steps=steps, lr=high, schedule=rising, log_every=1, **settings)
     devices = range(torch.cuda.device_count())
     rates, losses = [], []
-    with torch.random.fork_rng(devices=devices), tqdm(total=steps, desc="range test", leave=False,
-                                                      delay=1.0, **shown(progress)) as bar:
+    with (
+        torch.random.fork_rng(devices=devices),
+        tqdm(total=steps, desc="range test", leave=False, delay=1.0, **shown(progress)) as bar,
+    ):
         try:
             for event in run(copy.deepcopy(model), train, config, loss=loss):
                 rates.append(event.lr)
@@ -119,6 +134,5 @@ def range_test(
         except FloatingPointError:
             pass  # the rate at which training breaks down is what was looked for
     if len(losses) < 3:
-        raise ValueError(f"Training broke down after {len(losses)} updates, at a rate of {low:g}; "
-                         "give a smaller low.")
+        raise ValueError(f"Training broke down after {len(losses)} updates, at a rate of {low:g}; give a smaller low.")
     return RangeTest(rates, losses)

@@ -4,10 +4,12 @@ Searches differ from one repetition to the next, and to compare two ways of sear
 of each.  Trained anew that would be days; looked up in a table it is seconds (Klein and Hutter 2019,
 "Tabular benchmarks for joint architecture and hyperparameter optimization", arXiv:1905.04970).
 """
+
 from __future__ import annotations
 
 import math
-from typing import Callable, Mapping, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy
 
@@ -34,8 +36,12 @@ class Table(NamedTuple):
         axes = [numpy.unique(rows[:, i]) for i in range(3)]
         order = numpy.lexsort(rows[:, 2::-1].T)
         shape = tuple(map(len, axes))
-        refuse(math.prod(shape) != len(rows), "record", f"{len(rows)} rows",
-               f"a row for each of the {math.prod(shape)} combinations")
+        refuse(
+            math.prod(shape) != len(rows),
+            "record",
+            f"{len(rows)} rows",
+            f"a row for each of the {math.prod(shape)} combinations",
+        )
         return cls(*axes, tuple(record["design"]["looks"]), rows[order, 3:].reshape(*shape, -1))
 
     def curve(self, settings: Mapping) -> list[float]:
@@ -46,8 +52,12 @@ class Table(NamedTuple):
         are not given.
         """
         lr = settings["lr"]
-        refuse(not 0.999 * self.rates[0] <= lr <= 1.001 * self.rates[-1], "lr", lr,
-               f"from {self.rates[0]:g} to {self.rates[-1]:g}, the rates that were measured")
+        refuse(
+            not 0.999 * self.rates[0] <= lr <= 1.001 * self.rates[-1],
+            "lr",
+            lr,
+            f"from {self.rates[0]:g} to {self.rates[-1]:g}, the rates that were measured",
+        )
         j = abs(self.warmups - settings.get("warmup", 0)).argmin()
         decay = settings.get("weight_decay", self.decays[len(self.decays) // 2])
         k = abs(numpy.log(self.decays / decay)).argmin()

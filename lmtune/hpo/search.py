@@ -7,6 +7,7 @@ study shared by several processes, or resumed after a kill, with no trial lost o
 What each trial draws is the matter of :mod:`lmtune.hpo.space`, the file that processes share of
 :mod:`lmtune.hpo.storage`.
 """
+
 from __future__ import annotations
 
 import gc
@@ -14,13 +15,15 @@ import math
 import numbers
 import os
 import traceback
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
-from lmtune.arguments import refuse
-from lmtune.hpo.space import COLUMNS, Float, Integer, Plan, is_whole, named
+from lmtune.arguments import refuse, whole
+from lmtune.bars import shown
+from lmtune.hpo.space import COLUMNS, Float, Integer, Plan, named
 from lmtune.hpo.storage import ATTEMPTS, Shared, claims, interrupted
 
 if TYPE_CHECKING:
@@ -122,15 +125,14 @@ def search(
 
     refuse(not callable(objective), "objective", objective, "a function of (settings, report)")
     refuse(not (isinstance(name, str) and name), "name", name, "some text")
-    refuse(not (is_whole(seed) and seed >= 0), "seed", seed, "a whole number of at least 0")
+    seed = whole("seed", seed, 0)
     plan = Plan(space, sampler, seed, trials)
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     shared = Shared(storage)
     try:
         study = shared.open(name, named("pruner", pruner, _pruners(), optuna.pruners.BasePruner), plan)
-        with tqdm(total=plan.total, desc="search", unit="trial", leave=False,
-                  disable=not progress) as bar:
+        with tqdm(total=plan.total, desc="search", unit="trial", leave=False, **shown(progress)) as bar:
             for trial in claims(study, plan, shared):
                 _carry_out(objective, plan, study, trial)
                 gc.collect()  # a model in a reference cycle would live into the next trial
@@ -206,17 +208,21 @@ def _result(study: optuna.Study, plan: Plan) -> SearchResult:
         failed = [row[-1] for row in outcomes if row[0] == "failed"]
         pruned = sum(row[0] == "pruned" for row in outcomes)
         first = f" The first failure was {failed[0]}." if failed else ""
-        raise RuntimeError(f"No trial gave a value: {len(failed)} failed, {pruned} were pruned.{first} "
-                           "Mend the objective or the space; with a storage, take another name.")
+        raise RuntimeError(
+            f"No trial gave a value: {len(failed)} failed, {pruned} were pruned.{first} "
+            "Mend the objective or the space; with a storage, take another name."
+        )
     best = min(complete, key=lambda t: t.value)
-    return SearchResult(plan.settings(FixedTrial(best.params)) if plan.function else dict(best.params),
-                        best.value, trials, study)
+    return SearchResult(
+        plan.settings(FixedTrial(best.params)) if plan.function else dict(best.params), best.value, trials, study
+    )
 
 
 def _outcome(trial: optuna.trial.FrozenTrial, again: set[int]) -> tuple:
     """The values of ``COLUMNS`` for one trial."""
     state = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}.get(
-        trial.state.name, trial.state.name.lower())
+        trial.state.name, trial.state.name.lower()
+    )
     error = trial.user_attrs.get("error")
     if state == "failed" and trial.number in again:
         state = "interrupted"

@@ -1,14 +1,16 @@
 """One study for many processes: who runs which trial, and what becomes of trials cut short."""
+
 from __future__ import annotations
 
 import os
 import sqlite3
 import time
 import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from lmtune.arguments import refuse
 from lmtune.hpo.space import Plan
@@ -54,10 +56,11 @@ def _again(study: optuna.Study, cut: optuna.trial.FrozenTrial) -> None:
     attempt = cut.user_attrs.get("attempt", 1)
     if attempt < ATTEMPTS and cut.number not in interrupted(study.get_trials(deepcopy=False)):
         # Without a worker it died while it drew: then all is drawn again.
-        settings = {**cut.system_attrs.get("fixed_params", {}),
-                    **(cut.params if "worker" in cut.user_attrs else {})}
-        study.enqueue_trial(settings, user_attrs={"attempt": attempt + 1, "again": cut.number,
-                                                  "draw": cut.user_attrs.get("draw", cut.number)})
+        settings = {**cut.system_attrs.get("fixed_params", {}), **(cut.params if "worker" in cut.user_attrs else {})}
+        study.enqueue_trial(
+            settings,
+            user_attrs={"attempt": attempt + 1, "again": cut.number, "draw": cut.user_attrs.get("draw", cut.number)},
+        )
     study.tell(cut.number, state=TrialState.FAIL)
 
 
@@ -80,12 +83,20 @@ class Shared:
             return
         from filelock import FileLock
 
-        refuse(not isinstance(path, (str, os.PathLike)) or not str(path) or "://" in str(path),
-               "storage", path, "the path of a file, such as 'search.db'")
+        refuse(
+            not isinstance(path, (str, os.PathLike)) or not str(path) or "://" in str(path),
+            "storage",
+            path,
+            "the path of a file, such as 'search.db'",
+        )
         self.path = Path(path).expanduser().resolve()
         refuse(any(c in str(self.path) for c in "?#%{}"), "storage", str(path), "a path without ? # % { }")
-        refuse(self.path.is_dir() or not os.access(self.path.parent, os.W_OK), "storage", str(path),
-               "a file in a folder that exists and can be written")
+        refuse(
+            self.path.is_dir() or not os.access(self.path.parent, os.W_OK),
+            "storage",
+            str(path),
+            "a file in a folder that exists and can be written",
+        )
         self.lock = FileLock(f"{self.path}.lock")
         self.alive = FileLock(self._lock_of(self.worker))
         with self.lock:
@@ -118,17 +129,21 @@ class Shared:
         if self.path is None:
             return optuna.create_study(pruner=pruner)
         with self.lock:
-            study = optuna.create_study(storage=self._database(), study_name=name, pruner=pruner,
-                                        load_if_exists=True)
+            study = optuna.create_study(storage=self._database(), study_name=name, pruner=pruner, load_if_exists=True)
             known = study.user_attrs.get("space")
             if known is None and not study.get_trials(deepcopy=False):
                 study.set_user_attr("space", known := plan.description)
-            refuse(known is None or study.direction.name != "MINIMIZE", "name", name,
-                   f"another name: {self.path.name} has a study of that name that lmtune.search did "
-                   "not make")
+            refuse(
+                known is None or study.direction.name != "MINIMIZE",
+                "name",
+                name,
+                f"another name: {self.path.name} has a study of that name that lmtune.search did not make",
+            )
             if known != plan.description:
-                raise ValueError(f"space is {plan.description} and the study {name!r} in {self.path.name} "
-                                 f"has {known}; go on with that one, or give another name.")
+                raise ValueError(
+                    f"space is {plan.description} and the study {name!r} in {self.path.name} "
+                    f"has {known}; go on with that one, or give another name."
+                )
         return study
 
     def _database(self) -> optuna.storages.RDBStorage:
@@ -138,12 +153,17 @@ class Shared:
             # A connection that waits: writes of other processes take their turn.
             with closing(sqlite3.connect(self.path, timeout=60)) as database:
                 tables = {row[0] for row in database.execute("select name from sqlite_master")}
-            refuse(bool(tables) and "studies" not in tables, "storage", str(self.path),
-                   "a file that Optuna made, or one that does not exist yet")
+            refuse(
+                bool(tables) and "studies" not in tables,
+                "storage",
+                str(self.path),
+                "a file that Optuna made, or one that does not exist yet",
+            )
             return RDBStorage(f"sqlite:///{self.path}", engine_kwargs={"connect_args": {"timeout": 60}})
         except (sqlite3.Error, RuntimeError) as error:
-            raise ValueError(f"storage is {str(self.path)!r}, which is no study that Optuna can open "
-                             f"({error}); give another path.") from None
+            raise ValueError(
+                f"storage is {str(self.path)!r}, which is no study that Optuna can open ({error}); give another path."
+            ) from None
 
     def close(self) -> None:
         """Say that this process no longer works on any trial."""

@@ -1,10 +1,13 @@
 """A classifier: the body of a model with a head on one vector for the text."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
+
+from lmtune.arguments import one_of, whole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -49,19 +52,14 @@ class Classifier(nn.Module):
         return states[torch.arange(len(last), device=last.device), last]
 
 
-def classifier(
-    model: PreTrainedModel, n_classes: int, seed: int = 0, pooling: str = "last",
-) -> Classifier:
+def classifier(model: PreTrainedModel, n_classes: int, seed: int = 0, pooling: str = "last") -> Classifier:
     """Take the body of a model and put a fresh head of ``n_classes`` on it.
 
     The body is shared with ``model``, not copied.  The head is drawn from ``seed``.  ``pooling`` is
     ``"last"`` for a language model and ``"mean"`` for an encoder: see :class:`Classifier`.
     """
-    if not isinstance(n_classes, int) or n_classes < 2:
-        raise ValueError(f"n_classes is {n_classes!r}; a classifier needs a whole number of at "
-                         "least 2 classes.")
-    if pooling not in ("last", "mean"):
-        raise ValueError(f"pooling is {pooling!r}; allowed: 'last', 'mean'.")
+    n_classes = whole("n_classes", n_classes, 2, unit="classes")
+    one_of("pooling", pooling, ("last", "mean"))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         made = Classifier(model.base_model, n_classes, pooling)

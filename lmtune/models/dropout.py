@@ -4,14 +4,14 @@ A model reads its configuration once, when it is built: a rate written into
 ``model.config`` afterwards changes nothing, and a field that the architecture
 does not know is kept in silence.
 """
+
 from __future__ import annotations
 
-import numbers
 import re
 
 from torch import nn
 
-from lmtune.arguments import refuse
+from lmtune.arguments import BELOW_ONE, finite
 
 #: Rates that some modules hold as a plain number, such as Llama's ``attention_dropout``.
 #: Dropping whole layers or paths is another technique and stays as it is.
@@ -27,9 +27,7 @@ def set_dropout(model: nn.Module, rate: float) -> list[str]:
 
     Raises ``ValueError`` when the rate is outside [0, 1) or the model drops nothing anywhere.
     """
-    number = isinstance(rate, numbers.Real) and not isinstance(rate, bool)
-    refuse(not (number and 0 <= rate < 1), "rate", rate, "from 0 up to but not including 1")
-    rate, places = float(rate), []
+    rate, places = finite("rate", rate, *BELOW_ONE), []
     for name, module in model.named_modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):
             module.p = rate
@@ -39,8 +37,10 @@ def set_dropout(model: nn.Module, rate: float) -> list[str]:
             setattr(module, field, rate)
             places.append(f"{name}.{field}".lstrip("."))
     if not places:
-        raise ValueError(f"{type(model).__name__} has no place that drops anything, so a rate would do "
-                         "nothing; put nn.Dropout into the model where it is built.")
+        raise ValueError(
+            f"{type(model).__name__} has no place that drops anything, so a rate would do "
+            "nothing; put nn.Dropout into the model where it is built."
+        )
     config = getattr(model, "config", None)
     for field in _rates(config) if config is not None else ():
         setattr(config, field, rate)
@@ -49,5 +49,8 @@ def set_dropout(model: nn.Module, rate: float) -> list[str]:
 
 def _rates(thing: object) -> list[str]:
     """The attributes of a module or configuration that hold a dropout rate as a number."""
-    return [name for name, value in vars(thing).items()
-            if _RATE.fullmatch(name) and isinstance(value, (int, float)) and not isinstance(value, bool)]
+    return [
+        name
+        for name, value in vars(thing).items()
+        if _RATE.fullmatch(name) and isinstance(value, (int, float)) and not isinstance(value, bool)
+    ]

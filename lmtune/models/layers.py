@@ -4,15 +4,16 @@ The *depth* of a parameter is 0 for the embeddings, i for the i-th layer from th
 than the last layer's for the head.  What stands between the last layer and the head, such as the
 last norm, counts with that layer.
 """
+
 from __future__ import annotations
 
-import numbers
-from typing import TYPE_CHECKING, Callable
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from lmtune.arguments import refuse
+from lmtune.arguments import ABOVE_ZERO_TO_ONE, finite, whole
 
 if TYPE_CHECKING:
     from lmtune.training.config import Config
@@ -28,14 +29,16 @@ def depths(model: nn.Module) -> dict[str, int]:
     """
     lists = {name: m for name, m in model.named_modules() if isinstance(m, nn.ModuleList)}
     if not lists:
-        raise ValueError(f"{type(model).__name__} has no list of layers (nn.ModuleList), so its parameters have "
-                         "no depth; give a model of transformers, or a classifier on one.")
+        raise ValueError(
+            f"{type(model).__name__} has no list of layers (nn.ModuleList), so its parameters have "
+            "no depth; give a model of transformers, or a classifier on one."
+        )
     blocks = max(lists, key=lambda name: len(lists[name]))
     found, deepest = {}, len(lists[blocks])
     inside = False
     for name, _ in model.named_parameters():  # in the order in which data flows: embeddings, layers, rest
         if name.startswith(blocks + "."):
-            inside, depth = True, int(name[len(blocks) + 1:].split(".")[0]) + 1
+            inside, depth = True, int(name[len(blocks) + 1 :].split(".")[0]) + 1
         elif _is_head(name):
             depth = deepest + 1
         else:
@@ -58,12 +61,13 @@ def unfreeze(model: nn.Module, layers: int) -> int:
     """
     found = depths(model)
     head = max(found.values()) if any(map(_is_head, found)) else max(found.values()) + 1
-    whole = isinstance(layers, numbers.Integral) and not isinstance(layers, bool)
-    refuse(not (whole and 0 <= layers <= head), "layers", layers, f"a whole number from 0 to {head}")
+    layers = whole("layers", layers, 0, head)
     chosen = [name for name, depth in found.items() if depth >= head - layers]
     if not chosen:
-        raise ValueError("layers is 0 and the model has no head of its own (a language model's is tied to its "
-                         "embeddings), so nothing would train; give layers=1 or more.")
+        raise ValueError(
+            "layers is 0 and the model has no head of its own (a language model's is tied to its "
+            "embeddings), so nothing would train; give layers=1 or more."
+        )
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in chosen)
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
@@ -76,7 +80,7 @@ def layerwise(decay: float) -> Callable[[nn.Module, Config], torch.optim.Optimiz
     ``decay ** 2`` times (Howard and Ruder 2018, arXiv:1801.06146, with 1 / 2.6).  Vectors have no
     weight decay.
     """
-    refuse(not 0 < decay <= 1, "decay", decay, "above 0 and at most 1")
+    finite("decay", decay, *ABOVE_ZERO_TO_ONE)
 
     def maker(model: nn.Module, config: Config) -> torch.optim.Optimizer:
         found = depths(model)
@@ -87,9 +91,17 @@ def layerwise(decay: float) -> Callable[[nn.Module, Config], torch.optim.Optimiz
             if parameter.requires_grad:
                 groups.setdefault((found[name], parameter.dim() >= 2), []).append(parameter)
         return torch.optim.AdamW(
-            [{"params": parameters, "lr": config.lr * decay ** (top - depth),
-              "weight_decay": config.weight_decay if matrix else 0.0}
-             for (depth, matrix), parameters in groups.items()], lr=config.lr, betas=config.betas)
+            [
+                {
+                    "params": parameters,
+                    "lr": config.lr * decay ** (top - depth),
+                    "weight_decay": config.weight_decay if matrix else 0.0,
+                }
+                for (depth, matrix), parameters in groups.items()
+            ],
+            lr=config.lr,
+            betas=config.betas,
+        )
 
     maker.__qualname__ = f"layerwise({decay})"  # what a checkpoint remembers
     return maker

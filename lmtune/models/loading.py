@@ -1,4 +1,5 @@
 """Loading a model, and putting a classifier's head on it."""
+
 from __future__ import annotations
 
 import difflib
@@ -20,10 +21,11 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
 def load(
-    name: str | Path, *, pretrained: bool = True, seed: int = 0, device: str | None = None,
+    name: str | Path, *, pretrained: bool = True, seed: int = 0, device: str | None = None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load a causal language model and its tokenizer, in fp32 and in evaluation mode.
+    """Load a language model and its tokenizer, in fp32 and in evaluation mode.
 
+    It is a causal model, or an encoder with a decoder (T5, BART) where the configuration says so.
     ``name`` is ``"pocket"`` or ``"pocket-mini"`` (part of this package), a local
     folder in the Hub's format, or the id of a model on the Hugging Face Hub.
     With ``pretrained=False`` the same architecture gets fresh random weights drawn
@@ -55,31 +57,38 @@ def _source(name: str | Path) -> str:
     if isinstance(name, Path) or not _HUB_ID.fullmatch(str(name)):
         raise ValueError(
             f"There is no folder {str(name)!r}, and it cannot be an id of the Hub.{hint} Give one of "
-            f"{', '.join(map(repr, SHIPPED))}, an existing folder, or an id such as 'gpt2'.")
+            f"{', '.join(map(repr, SHIPPED))}, an existing folder, or an id such as 'gpt2'."
+        )
     return str(name)
 
 
 def _checked_folder(folder: Path) -> Path:
     if not (folder / "config.json").is_file():
-        raise OSError(f"The folder {folder} holds no config.json, so it is not a model in the "
-                      "Hub's format. Write one with model.save_pretrained(folder).")
+        raise OSError(
+            f"The folder {folder} holds no config.json, so it is not a model in the "
+            "Hub's format. Write one with model.save_pretrained(folder)."
+        )
     try:
         if not isinstance(json.loads((folder / "config.json").read_text("utf8")), dict):
             raise ValueError("it holds no object")
     except ValueError as error:
-        raise OSError(f"{folder / 'config.json'} is not valid JSON of a configuration ({error}). "
-                      "Save the model again with model.save_pretrained(folder).") from None
+        raise OSError(
+            f"{folder / 'config.json'} is not valid JSON of a configuration ({error}). "
+            "Save the model again with model.save_pretrained(folder)."
+        ) from None
     if not list(folder.glob("*.safetensors")):
         pickles = [p.name for p in folder.glob("*.bin")] + [p.name for p in folder.glob("*.pt")]
         found = f"only {pickles[0]}, a pickle, which may run code when it is read" if pickles else "none"
-        raise OSError(f"The folder {folder} needs weights as *.safetensors; it holds {found}. "
-                      "Save them with model.save_pretrained(folder, safe_serialization=True).")
+        raise OSError(
+            f"The folder {folder} needs weights as *.safetensors; it holds {found}. "
+            "Save them with model.save_pretrained(folder, safe_serialization=True)."
+        )
     return folder
 
 
 def _from_folder_or_hub(source: str, name: str | Path, pretrained: bool, seed: int):
     from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
     # Code that comes with a model is never run; without this, transformers would ask.
     safe = {"trust_remote_code": False}
@@ -87,22 +96,23 @@ def _from_folder_or_hub(source: str, name: str | Path, pretrained: bool, seed: i
         tokenizer = AutoTokenizer.from_pretrained(source, **safe)
         if not tokenizer("a")["input_ids"]:
             raise ValueError("there are no tokenizer files, or they are empty")
+        config = AutoConfig.from_pretrained(source, **safe)
+        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         if not pretrained:
-            config = AutoConfig.from_pretrained(source, **safe)
-            return _random(AutoModelForCausalLM, config, seed), tokenizer
+            return _random(kind, config, seed), tokenizer
         with quietly(Path(source).is_dir()):
-            model, report = AutoModelForCausalLM.from_pretrained(
-                source, use_safetensors=True, output_loading_info=True, **safe)
+            model, report = kind.from_pretrained(source, use_safetensors=True, output_loading_info=True, **safe)
     except SafetensorError as error:
-        raise OSError(f"The weights in {source} are damaged ({error}). "
-                      "Copy or save them again.") from None
+        raise OSError(f"The weights in {source} are damaged ({error}). Copy or save them again.") from None
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise OSError(_why_not(source, name, error)) from error
     if report["missing_keys"]:
         # transformers would fill them with random numbers and go on.
-        raise OSError(f"{str(name)!r} lacks {len(report['missing_keys'])} weights, the first "
-                      f"{sorted(report['missing_keys'])[0]!r}. Save the model again with "
-                      "save_pretrained (of the model itself, not of a compiled or wrapped one).")
+        raise OSError(
+            f"{str(name)!r} lacks {len(report['missing_keys'])} weights, the first "
+            f"{sorted(report['missing_keys'])[0]!r}. Save the model again with "
+            "save_pretrained (of the model itself, not of a compiled or wrapped one)."
+        )
     return model.float(), tokenizer
 
 
@@ -132,14 +142,18 @@ def _random(auto_class, config, seed: int):
 
 def _why_not(source: str, name: str | Path, error: Exception) -> str:
     if Path(source).is_dir():
-        return (f"The folder {source} could not be loaded: {_first_line(error)} "
-                "Save model and tokenizer again with save_pretrained.")
+        return (
+            f"The folder {source} could not be loaded: {_first_line(error)} "
+            "Save model and tokenizer again with save_pretrained."
+        )
     near = difflib.get_close_matches(str(name), SHIPPED, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return (f"{str(name)!r} is not on this machine and could not be fetched from the Hub: there is "
-            f"no network, HF_HUB_OFFLINE is set, or no such model with safetensors exists there "
-            f"({_first_line(error)}){hint} Without a network use {' or '.join(map(repr, SHIPPED))} "
-            "or a local folder.")
+    return (
+        f"{str(name)!r} is not on this machine and could not be fetched from the Hub: there is "
+        f"no network, HF_HUB_OFFLINE is set, or no such model with safetensors exists there "
+        f"({_first_line(error)}){hint} Without a network use {' or '.join(map(repr, SHIPPED))} "
+        "or a local folder."
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -1,13 +1,13 @@
 """LoRA (Hu et al. 2021, arXiv:2106.09685): a frozen matrix, and beside it a trained update of low rank."""
+
 from __future__ import annotations
 
 import math
-import numbers
 
 import torch
 from torch import nn
 
-from lmtune.arguments import refuse
+from lmtune.arguments import POSITIVE, finite, whole
 from lmtune.models.layers import freeze_body
 
 #: What the attention's projections are called in GPT-2, in Llama and Qwen, and in BERT: the layers
@@ -44,7 +44,7 @@ class LoRALinear(nn.Module):
 
 
 def add_lora(
-    model: nn.Module, rank: int = 8, alpha: float = 16.0, targets: tuple[str, ...] = TARGETS, seed: int = 0,
+    model: nn.Module, rank: int = 8, alpha: float = 16.0, targets: tuple[str, ...] = TARGETS, seed: int = 0
 ) -> list[str]:
     """Freeze a model, put a trained update of low rank beside its attention's matrices, and name them.
 
@@ -53,17 +53,17 @@ def add_lora(
 
     Raises ``ValueError`` when no layer has such a name, or when the model has updates already.
     """
-    whole = isinstance(rank, numbers.Integral) and not isinstance(rank, bool) and rank >= 1
-    refuse(not whole, "rank", rank, "a whole number of at least 1")
-    refuse(not 0 < alpha < float("inf"), "alpha", alpha, "a finite number above 0")
+    rank, alpha = whole("rank", rank), finite("alpha", alpha, *POSITIVE)
     if any(isinstance(m, LoRALinear) for m in model.modules()):
         raise ValueError("The model has LoRA updates already; merge them first with lmtune.merge_lora(model).")
     linear = [name for name, m in model.named_modules() if isinstance(m, nn.Linear) or _is_transposed(m)]
     names = [name for name in linear if name.split(".")[-1] in targets]
     if not names:
         there = sorted({name.split(".")[-1] for name in linear})
-        raise ValueError(f"targets is {targets!r}, and no linear layer of {type(model).__name__} has such a "
-                         f"name; it has: {', '.join(there)}.")
+        raise ValueError(
+            f"targets is {targets!r}, and no linear layer of {type(model).__name__} has such a "
+            f"name; it has: {', '.join(there)}."
+        )
     freeze_body(model)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

@@ -1,10 +1,12 @@
 """The modes that a model and torch are in while a run lasts, and how they come back."""
+
 from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -17,19 +19,39 @@ if TYPE_CHECKING:
 def training(model: nn.Module, config: Config) -> Iterator[None]:
     """Training mode and the modes of ``config`` inside; afterwards everything is as it was,
     but for compilation, which stays with the model."""
-    flags = {module: module.training for module in model.modules()}
     # In place: torch.compile(model) would give a second module whose saved keys begin with _orig_mod.
     if config.compile and model._compiled_call_impl is None:
         model.compile()
     try:
-        with _deterministic(config.deterministic), _checkpointing(model, config.gradient_checkpointing):
+        with (
+            _own_flags(model),
+            _deterministic(config.deterministic),
+            _checkpointing(model, config.gradient_checkpointing),
+        ):
             model.train()
             yield
     finally:
-        for module, flag in flags.items():
-            module.training = flag
         for parameter in model.parameters():
             parameter.grad = None  # as large as the weights, and nobody's use
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[nn.Module]:
+    """Put ``model`` in evaluation mode; on leaving, each module gets its own flag back."""
+    with _own_flags(model):
+        model.eval()
+        yield model
+
+
+@contextmanager
+def _own_flags(model: nn.Module) -> Iterator[None]:
+    """Each module's training flag is afterwards what it was."""
+    flags = {module: module.training for module in model.modules()}
+    try:
+        yield
+    finally:
+        for module, flag in flags.items():
+            module.training = flag
 
 
 def seed_update(seed: int, step: int, rank: int, device: torch.device) -> None:
@@ -49,8 +71,10 @@ def seed_update(seed: int, step: int, rank: int, device: torch.device) -> None:
 def _checkpointing(model: nn.Module, wanted: bool) -> Iterator[None]:
     inner = next((m for m in model.modules() if getattr(m, "supports_gradient_checkpointing", False)), None)
     if wanted and inner is None:
-        raise ValueError(f"gradient_checkpointing is True and {type(model).__name__} has no support for it; "
-                         "give False, or a model of transformers that has.")
+        raise ValueError(
+            f"gradient_checkpointing is True and {type(model).__name__} has no support for it; "
+            "give False, or a model of transformers that has."
+        )
     if not wanted or any(getattr(m, "gradient_checkpointing", False) for m in inner.modules()):
         yield  # not asked for, or the caller has it on already
         return
@@ -81,15 +105,3 @@ def _deterministic(wanted: bool) -> Iterator[None]:
         yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-
-
-@contextmanager
-def evaluating(model: nn.Module):
-    """Put ``model`` in evaluation mode; on leaving, each module gets its own flag back."""
-    flags = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield model
-    finally:
-        for module, flag in flags.items():
-            module.training = flag

@@ -1,12 +1,11 @@
 """Prompt tuning (Lester, Al-Rfou and Constant 2021, arXiv:2104.08691): vectors before the text."""
-from __future__ import annotations
 
-import numbers
+from __future__ import annotations
 
 import torch
 from torch import nn
 
-from lmtune.arguments import refuse
+from lmtune.arguments import whole
 from lmtune.models.classifier import Classifier
 from lmtune.models.layers import freeze_body
 
@@ -20,8 +19,7 @@ class SoftPrompt(nn.Module):
 
     def __init__(self, classifier: Classifier, length: int = 8, seed: int = 0):
         super().__init__()
-        whole = isinstance(length, numbers.Integral) and not isinstance(length, bool) and length >= 1
-        refuse(not whole, "length", length, "a whole number of at least 1")
+        length = whole("length", length)
         freeze_body(classifier)
         table = classifier.base.get_input_embeddings().weight
         drawn = torch.randint(len(table), (length,), generator=torch.Generator().manual_seed(seed))
@@ -42,4 +40,4 @@ class SoftPrompt(nn.Module):
         mask = torch.cat([attention_mask.new_ones(rows, len(self.prompt)), attention_mask], dim=1)
         states = base(inputs_embeds=read, attention_mask=mask).last_hidden_state
         # A mean is taken over the text alone.
-        return self.head(self.classifier.pooled(states[:, len(self.prompt):], attention_mask))
+        return self.head(self.classifier.pooled(states[:, len(self.prompt) :], attention_mask))

@@ -1,7 +1,8 @@
 """Summary lines: what the model is asked, what it writes, and a score for it."""
+
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 from lmtune.models.generation import generate
 
@@ -21,7 +22,7 @@ def summary_prompt(text: str, tokenizer, tokens: int = 96) -> str:
 def write_summary(model, tokenizer, prompt: str, max_new_tokens: int = 24, **decoding) -> str:
     """One line that the model writes after ``prompt``; ``decoding`` as for :func:`lmtune.generate`."""
     text = generate(model, tokenizer, prompt, max_new_tokens=max_new_tokens, **decoding)
-    return text[len(prompt):].strip().split("\n")[0]
+    return text[len(prompt) :].strip().split("\n")[0]
 
 
 def rouge_l(references: Sequence[str], written: Sequence[str]) -> list[float]:
@@ -32,7 +33,9 @@ def rouge_l(references: Sequence[str], written: Sequence[str]) -> list[float]:
     from rouge_score.rouge_scorer import RougeScorer
 
     if len(references) != len(written):
-        raise ValueError(f"There are {len(references)} references and {len(written)} written lines; "
-                         "give one line for each reference.")
+        raise ValueError(
+            f"There are {len(references)} references and {len(written)} written lines; "
+            "give one line for each reference."
+        )
     scorer = RougeScorer(["rougeL"])
     return [scorer.score(a, b)["rougeL"].fmeasure for a, b in zip(references, written)]

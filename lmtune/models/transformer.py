@@ -2,16 +2,16 @@
 
 Written to be read and to be broken: the chapter on optimization moves the norm.
 """
+
 from __future__ import annotations
 
-import math
 from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lmtune.arguments import refuse
+from lmtune.arguments import is_finite, one_of, refuse
 
 #: Before each sublayer (pre-norm), after each sum (post-norm), on the embeddings alone, nowhere.
 PLACES = ("before", "after", "inputs", "nowhere")
@@ -29,8 +29,7 @@ class Block(nn.Module):
 
     def attend(self, x: torch.Tensor) -> torch.Tensor:
         """Causal self-attention, (B, T, width) to (B, T, width)."""
-        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-                   for part in self.qkv(x).chunk(3, dim=-1))
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.qkv(x).chunk(3, dim=-1))
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
@@ -57,12 +56,27 @@ class Transformer(nn.Module):
     embeddings with 0.02.
     """
 
-    def __init__(self, place: str = "before", *, layers: int = 6, width: int = 64, heads: int = 4,
-                 vocabulary: int = 4096, context: int = 64, seed: int = 0, std: float | None = None):
+    def __init__(
+        self,
+        place: str = "before",
+        *,
+        layers: int = 6,
+        width: int = 64,
+        heads: int = 4,
+        vocabulary: int = 4096,
+        context: int = 64,
+        seed: int = 0,
+        std: float | None = None,
+    ):
         super().__init__()
-        refuse(place not in PLACES, "place", place, "one of " + ", ".join(map(repr, PLACES)))
+        one_of("place", place, PLACES)
         refuse(width % heads != 0, "width", width, f"a multiple of heads = {heads}")
-        refuse(std is not None and not 0 < std < math.inf, "std", std, "a positive number, or None for width ** -0.5")
+        refuse(
+            std is not None and not (is_finite(std) and std > 0),
+            "std",
+            std,
+            "a positive number, or None for width ** -0.5",
+        )
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             self.tokens, self.positions = nn.Embedding(vocabulary, width), nn.Embedding(context, width)
@@ -71,8 +85,9 @@ class Transformer(nn.Module):
             self.first = nn.LayerNorm(width) if place == "inputs" else nn.Identity()
             self.last = nn.LayerNorm(width) if place == "before" else nn.Identity()
             self._draw(width**-0.5 if std is None else std)
-        self.config = SimpleNamespace(vocab_size=vocabulary, max_position_embeddings=context,
-                                      hidden_size=width, num_hidden_layers=layers)
+        self.config = SimpleNamespace(
+            vocab_size=vocabulary, max_position_embeddings=context, hidden_size=width, num_hidden_layers=layers
+        )
 
     def _draw(self, std: float) -> None:
         for module in self.modules():

@@ -1,13 +1,14 @@
 """Adding words to a tokenizer, and rows for them to a model."""
+
 from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 
-from lmtune.arguments import refuse
+from lmtune.arguments import one_of
 
 STARTS = ("pieces", "mean", "random")
 
@@ -23,7 +24,7 @@ def add_tokens(model, tokenizer, words: Sequence[str], start: str = "pieces", se
     """
     if isinstance(words, str):
         raise TypeError("A list of words is needed, and one string was given; write [word].")
-    refuse(start not in STARTS, "start", start, "one of " + ", ".join(map(repr, STARTS)))
+    one_of("start", start, STARTS)
     pieces = [tokenizer(word, add_special_tokens=False)["input_ids"] for word in words]
     for word, ids in zip(words, pieces):
         if len(ids) < 2:

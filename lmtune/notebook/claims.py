@@ -4,13 +4,14 @@ The book says nothing that a cell does not measure.  A sentence such as "a
 pretrained model beats random weights" is followed by the cell that measures it,
 and that cell ends in :func:`claim`.
 """
+
 from __future__ import annotations
 
 import importlib.metadata
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -59,8 +60,7 @@ class Verdict:
         """Show nothing: ``claim`` has printed it, and a cell may end in a claim."""
 
 
-def paired_interval(better: Sequence[float], worse: Sequence[float],
-                    level: float = LEVEL) -> PairedInterval:
+def paired_interval(better: Sequence[float], worse: Sequence[float], level: float = LEVEL) -> PairedInterval:
     """The paired-t confidence interval of ``better[i] - worse[i]``.
 
     With d the n differences, it is ``mean(d) ± t * sd(d) / sqrt(n)``, where sd
@@ -80,11 +80,12 @@ def paired_interval(better: Sequence[float], worse: Sequence[float],
 
     a, b = _losses("better", better), _losses("worse", worse)
     if len(a) != len(b):
-        raise ValueError(f"better has {len(a)} losses and worse has {len(b)}; pairs need the "
-                         "same seeds in both: run the missing seeds")
+        raise ValueError(
+            f"better has {len(a)} losses and worse has {len(b)}; pairs need the "
+            "same seeds in both: run the missing seeds"
+        )
     if len(a) < 2:
-        raise ValueError(f"an interval needs at least 2 pairs and got {len(a)}; run more seeds "
-                         "(the book uses 5)")
+        raise ValueError(f"an interval needs at least 2 pairs and got {len(a)}; run more seeds (the book uses 5)")
     if not 0 < level < 1:
         raise ValueError(f"level is {level}; it must lie between 0 and 1, for example {LEVEL}")
     d, n = a - b, len(a)
@@ -92,10 +93,16 @@ def paired_interval(better: Sequence[float], worse: Sequence[float],
     return PairedInterval(float(d.mean()), float(t * d.std(ddof=1) / math.sqrt(n)), n)
 
 
-def claim(text: str, holds: bool | None = None, *,
-          better: Sequence[float] | None = None, worse: Sequence[float] | None = None,
-          margin: float = 0.0, unit: str = "nats",
-          versions: Mapping[str, str | Sequence[str]] | None = None) -> Verdict:
+def claim(
+    text: str,
+    holds: bool | None = None,
+    *,
+    better: Sequence[float] | None = None,
+    worse: Sequence[float] | None = None,
+    margin: float = 0.0,
+    unit: str = "nats",
+    versions: Mapping[str, str | Sequence[str]] | None = None,
+) -> Verdict:
     """Print whether ``text`` holds, with the figure; raise when it does not.
 
     Two forms.  ``claim(text, holds)`` for a fact.  ``claim(text, better=...,
@@ -119,13 +126,11 @@ def claim(text: str, holds: bool | None = None, *,
         TypeError, ValueError: the claim cannot be judged as it was given.
     """
     if not isinstance(text, str) or not text.strip():
-        raise TypeError(f"a claim starts with its sentence, and got {text!r}; "
-                        'write claim("what is claimed", ...)')
+        raise TypeError(f'a claim starts with its sentence, and got {text!r}; write claim("what is claimed", ...)')
     if better is None and worse is None:
         verdict = Verdict(text, _truth(holds))
     elif holds is not None or better is None or worse is None:
-        raise TypeError("a claim takes either one truth value or both better= and worse=; "
-                        "give one of the two forms")
+        raise TypeError("a claim takes either one truth value or both better= and worse=; give one of the two forms")
     else:
         verdict = _compare(text, better, worse, margin)
     line = verdict.text + _figures(verdict, margin, unit)
@@ -145,9 +150,11 @@ def _report(verdict: Verdict, line: str, strangers: str) -> Verdict:
 
 def _compare(text: str, better, worse, margin: float) -> Verdict:
     if not (math.isfinite(margin) and margin >= 0):
-        raise ValueError(f"margin is {margin}; it is how much better the better one must be at "
-                         "least, so 0 or more: for 'no worse than', look at paired_interval "
-                         "and claim the fact")
+        raise ValueError(
+            f"margin is {margin}; it is how much better the better one must be at "
+            "least, so 0 or more: for 'no worse than', look at paired_interval "
+            "and claim the fact"
+        )
     interval = paired_interval(better, worse)
     return Verdict(text, interval.high < -margin, *interval)
 
@@ -159,8 +166,10 @@ def _truth(holds) -> bool:
         return bool(holds)
     # An array or a loss would be "true" by accident, and None is a forgotten argument.
     given = f"{type(holds).__name__} {holds!r}"
-    raise TypeError("a claim needs one truth value (a bool, or a bool tensor of no dimensions) "
-                    f"and got {given[:80]}; reduce it first, for example with .all()")
+    raise TypeError(
+        "a claim needs one truth value (a bool, or a bool tensor of no dimensions) "
+        f"and got {given[:80]}; reduce it first, for example with .all()"
+    )
 
 
 def _losses(name: str, values) -> np.ndarray:
@@ -169,12 +178,15 @@ def _losses(name: str, values) -> np.ndarray:
             raise TypeError
         numbers = np.array([float(v) for v in values], dtype=np.float64)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} is {str(values)[:60]!r}; it must be a list of numbers, "
-                        "one loss for each seed") from None
+        raise TypeError(
+            f"{name} is {str(values)[:60]!r}; it must be a list of numbers, one loss for each seed"
+        ) from None
     if not np.isfinite(numbers).all():
         seed = int(np.flatnonzero(~np.isfinite(numbers))[0])
-        raise ValueError(f"{name}[{seed}] is {numbers[seed]}; an interval needs finite losses: "
-                         "see why that run diverged, and claim the divergence by itself")
+        raise ValueError(
+            f"{name}[{seed}] is {numbers[seed]}; an interval needs finite losses: "
+            "see why that run diverged, and claim the divergence by itself"
+        )
     return numbers
 
 
@@ -187,8 +199,10 @@ def _figures(verdict: Verdict, margin: float, unit: str) -> str:
     places += [min(_place(difference) + 4, 6)] if difference else []
     decimals = max(0, min(places, default=0))
     asked = f", {margin:g} asked" if margin else ""
-    return (f" (difference {difference:.{decimals}f} {unit} ± {half_width:.{decimals}f}{asked}, "
-            f"{100 * LEVEL:.0f} % paired t over {verdict.n} seeds)")
+    return (
+        f" (difference {difference:.{decimals}f} {unit} ± {half_width:.{decimals}f}{asked}, "
+        f"{100 * LEVEL:.0f} % paired t over {verdict.n} seeds)"
+    )
 
 
 def _place(value: float) -> int:

@@ -4,6 +4,7 @@ Every frame is drawn beforehand.  The same frames stand behind a widget where a
 kernel is alive and behind plain HTML controls in the static page, so both show
 the same.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -12,7 +13,8 @@ import itertools
 import json
 import numbers
 import sys
-from typing import Any, Callable, NamedTuple, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from lmtune.plots import close, image, publish, required_alt
 
@@ -89,8 +91,9 @@ def explore(draw: Callable[..., Any], /, goal: str, **values) -> None:
     returns something else.
     """
     if not isinstance(goal, str) or not goal.strip():
-        raise ValueError(f"goal is {goal!r}; say in one sentence what to find, for example "
-                         "'find the largest rate that still trains'")
+        raise ValueError(
+            f"goal is {goal!r}; say in one sentence what to find, for example 'find the largest rate that still trains'"
+        )
     if not values:
         raise ValueError("explore needs a parameter to vary; give one as name=[values]")
     parameters = [_parameter(name, given) for name, given in values.items()]
@@ -99,8 +102,7 @@ def explore(draw: Callable[..., Any], /, goal: str, **values) -> None:
     frames = _frames(draw, choices)
     start = _start(views[0])
     page = _page(goal, views, frames, start)
-    text = (f"Explorer ({len(frames)} frames, {len(page) // 1000} kB). Goal: {goal}\n"
-            f"Shown: {frames[start][0]}")
+    text = f"Explorer ({len(frames)} frames, {len(page) // 1000} kB). Goal: {goal}\nShown: {frames[start][0]}"
     publish(page, text, _widget(goal, views, [f for _, f in frames]))
 
 
@@ -115,12 +117,12 @@ def _parameter(name: str, given) -> _Parameter:
     if len(set(labels)) < len(labels):
         labels = [str(v) for v in values]
     if len(values) < 2 or len(set(labels)) < len(labels):
-        raise ValueError(f"{name} has the values {values}; a control needs at least two, "
-                         "all different")
+        raise ValueError(f"{name} has the values {values}; a control needs at least two, all different")
     if chosen and chosen[0] not in values:
         raise ValueError(f"the default of {name} is {chosen[0]!r}; it must be one of {values}")
     ordered = all(isinstance(v, numbers.Real) and not isinstance(v, bool) for v in values) and (
-        values in (sorted(values), sorted(values, reverse=True)))
+        values in (sorted(values), sorted(values, reverse=True))
+    )
     return _Parameter(name, values, labels, values.index(chosen[0]) if chosen else 0, ordered)
 
 
@@ -140,8 +142,7 @@ def _views(parameters: Sequence[_Parameter]) -> list[_View]:
         first += _size(group)
     if first > MOST_FRAMES:
         counts = " + ".join(" x ".join(f"{len(p.values)} of {p.name}" for p in g) for g in groups)
-        raise ValueError(f"{counts} make {first} frames and {MOST_FRAMES} are the most; "
-                         "give fewer values")
+        raise ValueError(f"{counts} make {first} frames and {MOST_FRAMES} are the most; give fewer values")
     return views
 
 
@@ -155,8 +156,9 @@ def _size(group: Sequence[_Parameter]) -> int:
 def _choices(view: _View, parameters: Sequence[_Parameter]) -> list[dict[str, Any]]:
     defaults = {p.name: p.values[p.default] for p in parameters}
     names = [p.name for p in view.parameters]
-    return [{**defaults, **dict(zip(names, chosen))}
-            for chosen in itertools.product(*(p.values for p in view.parameters))]
+    return [
+        {**defaults, **dict(zip(names, chosen))} for chosen in itertools.product(*(p.values for p in view.parameters))
+    ]
 
 
 def _start(view: _View) -> int:
@@ -184,8 +186,9 @@ def _frame(draw, choice: dict[str, Any]) -> tuple[str, str]:
     else:
         fig, alt = drawn, None
     if not hasattr(fig, "savefig"):
-        raise TypeError(f"draw returned {type(fig).__name__} for {_said(choice)}; it must return "
-                        "a Figure, (Figure, alt) or text")
+        raise TypeError(
+            f"draw returned {type(fig).__name__} for {_said(choice)}; it must return a Figure, (Figure, alt) or text"
+        )
     alt = alt or f"{_subject(fig)} for {_said(choice)}"
     picture = image(fig, alt)
     close(fig)
@@ -198,28 +201,30 @@ def _said(choice: dict[str, Any]) -> str:
 
 def _subject(fig) -> str:
     """What the axes themselves say that they show."""
-    said = [ax.get_title() or " against ".join(filter(None, (ax.get_ylabel(), ax.get_xlabel())))
-            for ax in fig.axes]
+    said = [ax.get_title() or " against ".join(filter(None, (ax.get_ylabel(), ax.get_xlabel()))) for ax in fig.axes]
     return " and ".join(filter(None, said)) or "Figure"
 
 
 def _page(goal: str, views: list[_View], frames: list[tuple[str, str]], start: int) -> str:
-    named = json.dumps([goal, [[(p.name, p.labels, p.default) for p in v.parameters]
-                               for v in views]])
+    named = json.dumps([goal, [[(p.name, p.labels, p.default) for p in v.parameters] for v in views]])
     mark = hashlib.blake2b(named.encode(), digest_size=6).hexdigest()
     controls = _picker(views) + "".join(
         f'<div data-first="{view.first}"{"" if view is views[0] else " hidden"}>'
-        f'{"".join(map(_control, view.parameters))}</div>' for view in views)
+        f"{''.join(map(_control, view.parameters))}</div>"
+        for view in views
+    )
     figures = "".join(
         f'<figure data-frame="{i}"{"" if i == start else " hidden"}>{frame}</figure>'
-        for i, (_, frame) in enumerate(frames))
+        for i, (_, frame) in enumerate(frames)
+    )
     return (
         f'<div class="lmtune-explorer" data-explorer="{mark}" role="group" '
         f'aria-label="{html.escape(goal)}"><p class="lmtune-goal">Goal: {html.escape(goal)}</p>'
         f'{controls}<div class="lmtune-frames">{figures}</div>'
         f'<p class="lmtune-now" aria-live="polite" style="{_UNSEEN}">'
-        f'{html.escape(frames[start][0])}</p>'
-        f'<script>{_SCRIPT.replace("HASH", mark)}</script></div>')
+        f"{html.escape(frames[start][0])}</p>"
+        f"<script>{_SCRIPT.replace('HASH', mark)}</script></div>"
+    )
 
 
 def _names(view: _View) -> str:
@@ -229,8 +234,7 @@ def _names(view: _View) -> str:
 def _picker(views: list[_View]) -> str:
     if len(views) == 1:
         return ""
-    options = "".join(f'<option value="{i}">{html.escape(_names(view))}</option>'
-                      for i, view in enumerate(views))
+    options = "".join(f'<option value="{i}">{html.escape(_names(view))}</option>' for i, view in enumerate(views))
     return f'<label>vary <select data-pick autocomplete="off">{options}</select></label> '
 
 
@@ -241,14 +245,16 @@ def _control(parameter: _Parameter) -> str:
     if parameter.ordered:
         shown = html.escape(labels[at])
         # The output is silent: aria-valuetext says the value already.
-        return (f'<span class="lmtune-control"><label>{name} <input type="range" min="0" '
-                f'max="{len(labels) - 1}" step="1" value="{at}" aria-valuetext="{shown}" '
-                f'{common}></label> <output aria-live="off">{shown}</output></span> ')
+        return (
+            f'<span class="lmtune-control"><label>{name} <input type="range" min="0" '
+            f'max="{len(labels) - 1}" step="1" value="{at}" aria-valuetext="{shown}" '
+            f'{common}></label> <output aria-live="off">{shown}</output></span> '
+        )
     options = "".join(
         f'<option value="{i}"{" selected" if i == at else ""}>{html.escape(label)}</option>'
-        for i, label in enumerate(labels))
-    return (f'<span class="lmtune-control"><label>{name} <select {common}>{options}</select>'
-            '</label></span> ')
+        for i, label in enumerate(labels)
+    )
+    return f'<span class="lmtune-control"><label>{name} <select {common}>{options}</select></label></span> '
 
 
 def _widget(goal: str, views: list[_View], frames: list[str]) -> dict[str, Any] | None:
@@ -270,8 +276,7 @@ def _box(ipywidgets, goal: str, views: list[_View], frames: list[str]):
     heading = ipywidgets.HTML(f"Goal: {html.escape(goal)}")
     picture = ipywidgets.HTML()
     controls = [[_live_control(ipywidgets, p) for p in view.parameters] for view in views]
-    pick = ipywidgets.Dropdown(options=[(_names(v), i) for i, v in enumerate(views)], value=0,
-                               description="vary")
+    pick = ipywidgets.Dropdown(options=[(_names(v), i) for i, v in enumerate(views)], value=0, description="vary")
     box = ipywidgets.VBox()
 
     def update(_=None) -> None:
@@ -281,8 +286,7 @@ def _box(ipywidgets, goal: str, views: list[_View], frames: list[str]):
         picture.value = frames[views[pick.value].first + at]
 
     def choose(_=None) -> None:
-        box.children = [heading, *([pick] if len(views) > 1 else []), *controls[pick.value],
-                        picture]
+        box.children = [heading, *([pick] if len(views) > 1 else []), *controls[pick.value], picture]
         update()
 
     pick.observe(choose, "value")
@@ -294,5 +298,8 @@ def _box(ipywidgets, goal: str, views: list[_View], frames: list[str]):
 
 def _live_control(ipywidgets, parameter: _Parameter):
     kind = ipywidgets.SelectionSlider if parameter.ordered else ipywidgets.Dropdown
-    return kind(options=[(label, i) for i, label in enumerate(parameter.labels)],
-                value=parameter.default, description=parameter.label)
+    return kind(
+        options=[(label, i) for i, label in enumerate(parameter.labels)],
+        value=parameter.default,
+        description=parameter.label,
+    )

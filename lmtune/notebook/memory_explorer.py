@@ -1,4 +1,5 @@
 """The memory estimate with controls that work in any page, with or without a kernel."""
+
 from __future__ import annotations
 
 import hashlib
@@ -8,8 +9,12 @@ import json
 from lmtune.diagnostics.memory import SHAPES, STATE, T4, activation_bytes
 from lmtune.plots import publish
 
-_WAYS = {"fp32": ("fp32", False), "fp32, checkpointing": ("fp32", True),
-         "half precision": ("bf16", False), "half precision, checkpointing": ("bf16", True)}
+_WAYS = {
+    "fp32": ("fp32", False),
+    "fp32, checkpointing": ("fp32", True),
+    "half precision": ("bf16", False),
+    "half precision, checkpointing": ("bf16", True),
+}
 
 
 _TOKENS = [128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
@@ -58,30 +63,49 @@ def explore_memory(goal: str) -> None:
     """
     numbers = explorer_numbers()
     mark = hashlib.blake2b(goal.encode(), digest_size=6).hexdigest()
-    selects = "".join(_select(label, name, options) for label, name, options in (
-        ("model", "model", SHAPES), ("optimizer", "optimizer", STATE), ("how", "way", _WAYS)))
-    slider = ('<label>tokens in a micro-batch <input type="range" data-name="tokens" autocomplete="off" '
-              f'min="0" max="{len(_TOKENS) - 1}" step="1" value="3"> <output aria-live="off">'
-              f'{_TOKENS[3]}</output></label>')
+    selects = "".join(
+        _select(label, name, options)
+        for label, name, options in (
+            ("model", "model", SHAPES),
+            ("optimizer", "optimizer", STATE),
+            ("how", "way", _WAYS),
+        )
+    )
+    slider = (
+        '<label>tokens in a micro-batch <input type="range" data-name="tokens" autocomplete="off" '
+        f'min="0" max="{len(_TOKENS) - 1}" step="1" value="3"> <output aria-live="off">'
+        f"{_TOKENS[3]}</output></label>"
+    )
     publish(
         f'<div class="lmtune-explorer" data-explorer="{mark}" data-numbers="{html.escape(json.dumps(numbers))}" '
         f'role="group" aria-label="{html.escape(goal)}"><p class="lmtune-goal">Goal: {html.escape(goal)}</p>'
         f'<div>{selects}{slider}</div><div class="lmtune-frames"></div>'
         f'<p class="lmtune-now" aria-live="polite" style="{_UNSEEN}"></p>'
-        f'<script>{_SCRIPT.replace("HASH", mark)}</script></div>',
-        f"Explorer of the memory estimate, live in the page. Goal: {goal}")
+        f"<script>{_SCRIPT.replace('HASH', mark)}</script></div>",
+        f"Explorer of the memory estimate, live in the page. Goal: {goal}",
+    )
 
 
 def explorer_numbers() -> dict:
     """What the explorer's script is given: parameters, and bytes for each parameter and token."""
-    models = {name: {"parameters": shape.parameters,
-                     "token": {way: activation_bytes(shape, *how) for way, how in _WAYS.items()}}
-              for name, shape in SHAPES.items()}
-    return {"tokens": _TOKENS, "models": models, "state": STATE, "limit": T4, "parts": _PARTS,
-            "half": {way: how[0] != "fp32" for way, how in _WAYS.items()}}
+    models = {
+        name: {
+            "parameters": shape.parameters,
+            "token": {way: activation_bytes(shape, *how) for way, how in _WAYS.items()},
+        }
+        for name, shape in SHAPES.items()
+    }
+    return {
+        "tokens": _TOKENS,
+        "models": models,
+        "state": STATE,
+        "limit": T4,
+        "parts": _PARTS,
+        "half": {way: how[0] != "fp32" for way, how in _WAYS.items()},
+    }
 
 
 def _select(label: str, name: str, options) -> str:
     first = {"model": "gpt2", "optimizer": "adamw"}.get(name)
-    made = "".join(f'<option{" selected" if o == first else ""}>{html.escape(o)}</option>' for o in options)
+    made = "".join(f"<option{' selected' if o == first else ''}>{html.escape(o)}</option>" for o in options)
     return f'<label>{label} <select data-name="{name}" autocomplete="off">{made}</select></label> '

@@ -3,6 +3,7 @@
 The average of the weights over the last updates is often better than the last
 weights, because the noise of single updates cancels.
 """
+
 from __future__ import annotations
 
 from contextlib import contextmanager

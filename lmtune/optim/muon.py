@@ -1,4 +1,5 @@
 """Muon for the matrices inside the layers, AdamW for everything else, as one optimizer."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -39,8 +40,10 @@ class Joined(torch.optim.Optimizer):
         """Give each part its state back."""
         given = state_dict.get("parts", [])
         if len(given) != len(self.parts):
-            raise ValueError(f"The state has {len(given)} parts and this optimizer has {len(self.parts)}; "
-                             "load a state that muon saved for the same model.")
+            raise ValueError(
+                f"The state has {len(given)} parts and this optimizer has {len(self.parts)}; "
+                "load a state that muon saved for the same model."
+            )
         for part, state in zip(self.parts, given):
             part.load_state_dict(state)
         # torch replaces the groups when it loads.
@@ -56,15 +59,16 @@ def muon(model: nn.Module, config: Config) -> torch.optim.Optimizer:
     ``config.lr`` serves both.  Raises ``RuntimeError`` where torch has no Muon.
     """
     if not hasattr(torch.optim, "Muon"):
-        raise RuntimeError(f"torch {torch.__version__} has no Muon; it came with torch 2.9. Install a newer "
-                           "torch, or give optimizer=None for AdamW.")
+        raise RuntimeError(
+            f"torch {torch.__version__} has no Muon; it came with torch 2.9. Install a newer "
+            "torch, or give optimizer=None for AdamW."
+        )
     inner = inner_matrices(model)
     if not inner:
         return adamw(model, config)
     chosen = {id(p) for p in inner}
     rest = nn.ParameterList(p for p in model.parameters() if p.requires_grad and id(p) not in chosen)
-    first = torch.optim.Muon(inner, lr=config.lr, weight_decay=config.weight_decay,
-                             adjust_lr_fn="match_rms_adamw")
+    first = torch.optim.Muon(inner, lr=config.lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw")
     return Joined([first, adamw(rest, config)] if len(rest) else [first])
 
 

@@ -1,7 +1,9 @@
 """Making the optimizer, and updating with it."""
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -21,8 +23,10 @@ def made_optimizer(make: Callable, model: nn.Module, config: Config) -> torch.op
     """Call the maker and refuse what the loop cannot work with."""
     made = make(model, config)
     if not isinstance(made, torch.optim.Optimizer) or isinstance(made, torch.optim.LBFGS):
-        raise TypeError(f"The optimizer's maker returned a {type(made).__name__}; return an optimizer of torch.optim "
-                        "other than LBFGS, which asks for the loss several times an update.")
+        raise TypeError(
+            f"The optimizer's maker returned a {type(made).__name__}; return an optimizer of torch.optim "
+            "other than LBFGS, which asks for the loss several times an update."
+        )
     return made
 
 
@@ -40,6 +44,14 @@ def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])
         group["lr"] = group["initial_lr"] * factor
+
+
+@torch.no_grad()
+def rescale(parameters: Sequence[nn.Parameter], factor: torch.Tensor) -> None:
+    """Multiply each gradient by a number that may still lie on the device."""
+    for parameter in parameters:
+        if parameter.grad is not None:
+            parameter.grad.mul_(factor.to(parameter.grad))
 
 
 def step_unless(broken: bool | torch.Tensor, optimizer: torch.optim.Optimizer) -> None:
@@ -64,6 +76,8 @@ def step_scaled(scaler: torch.amp.GradScaler, optimizer: torch.optim.Optimizer) 
     scaler.step(optimizer)
     scaler.update()
     if scaler.get_scale() < min(scale, 2.0**-14):
-        raise FloatingPointError("The fp16 loss scale fell below 2**-14: the gradient overflows whatever "
-                                 "the scale. Use precision='bf16' or 'fp32', or a lower learning rate.")
+        raise FloatingPointError(
+            "The fp16 loss scale fell below 2**-14: the gradient overflows whatever "
+            "the scale. Use precision='bf16' or 'fp32', or a lower learning rate."
+        )
     return scaler.get_scale() >= scale

@@ -5,13 +5,14 @@ A schedule is called as ``schedule(step, total)`` with ``step`` from 0 to
 factor of the peak rate.  A function of your own with these arguments serves as
 well.  Being closed forms they need no state: resuming a run is a number.
 """
+
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Callable, Sequence
 
-from lmtune.arguments import refuse
+from lmtune.arguments import ABOVE_ZERO_TO_ONE, BETWEEN_ZERO_AND_ONE, NOT_NEGATIVE, finite, one_of, whole
 
 #: Called as ``schedule(step, total)``; returns a factor of the peak rate.
 Schedule = Callable[[int, int], float]
@@ -53,7 +54,7 @@ class StepDecay:
     gamma: float = 0.1
 
     def __post_init__(self):
-        refuse(self.every < 1, "every", self.every, "at least 1 update")
+        whole("every", self.every, unit="updates")
 
     def __call__(self, step: int, total: int) -> float:
         return self.gamma ** (step // self.every)
@@ -66,7 +67,7 @@ class Exponential:
     gamma: float
 
     def __post_init__(self):
-        refuse(not 0 < self.gamma <= 1, "gamma", self.gamma, "above 0 and at most 1")
+        finite("gamma", self.gamma, *ABOVE_ZERO_TO_ONE)
 
     def __call__(self, step: int, total: int) -> float:
         return self.gamma**step
@@ -87,9 +88,8 @@ class Cyclic:
     gamma: float = 0.99994
 
     def __post_init__(self):
-        refuse(self.half_cycle < 1, "half_cycle", self.half_cycle, "at least 1 update")
-        modes = ("triangular", "triangular2", "exp_range")
-        refuse(self.mode not in modes, "mode", self.mode, "one of " + ", ".join(map(repr, modes)))
+        whole("half_cycle", self.half_cycle, unit="updates")
+        one_of("mode", self.mode, ("triangular", "triangular2", "exp_range"))
 
     def __call__(self, step: int, total: int) -> float:
         cycle = math.floor(1 + step / (2 * self.half_cycle))
@@ -113,7 +113,7 @@ class OneCycle:
     end: float = 4e-6  #: factor at the last update
 
     def __post_init__(self):
-        refuse(not 0 < self.rising < 1, "rising", self.rising, "above 0 and below 1")
+        finite("rising", self.rising, *BETWEEN_ZERO_AND_ONE)
 
     def __call__(self, step: int, total: int) -> float:
         top = self.rising * total - 1
@@ -133,7 +133,7 @@ class StableDecay:
     floor: float = 0.0  #: factor at the end
 
     def __post_init__(self):
-        refuse(not 0 < self.decay <= 1, "decay", self.decay, "above 0 and at most 1")
+        finite("decay", self.decay, *ABOVE_ZERO_TO_ONE)
 
     def __call__(self, step: int, total: int) -> float:
         begins = (1.0 - self.decay) * total
@@ -154,9 +154,9 @@ class Plateau:
     min_delta: float = 0.0
 
     def __post_init__(self):
-        refuse(not 0 < self.factor < 1, "factor", self.factor, "above 0 and below 1")
-        refuse(self.patience < 0, "patience", self.patience, "at least 0 evaluations")
-        refuse(not self.min_delta >= 0, "min_delta", self.min_delta, "at least 0")
+        finite("factor", self.factor, *BETWEEN_ZERO_AND_ONE)
+        whole("patience", self.patience, 0, unit="evaluations")
+        finite("min_delta", self.min_delta, *NOT_NEGATIVE)
 
     def __call__(self, step: int, total: int) -> float:
         return 1.0

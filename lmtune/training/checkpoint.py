@@ -5,9 +5,9 @@ A checkpoint is a folder ``step-00000120`` with ``state.safetensors`` (every ten
 It is written under another name and renamed when it is complete, so a kill or a full
 disk during a save leaves the one before as it was.  Nothing is ever unpickled.
 """
+
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+
+from lmtune.files import sha256_of
 
 if TYPE_CHECKING:
     from lmtune.training.state import State
@@ -48,7 +50,7 @@ def write(folder: Path, step: int, state: dict) -> Path:
         part.mkdir(parents=True)
         save_file(tensors, part / _FILES[0])
         (part / _FILES[1]).write_text(text, "utf8")
-        sums = [f"{_digest(part / name)}  {name}\n" for name in _FILES]
+        sums = [f"{sha256_of(part / name)}  {name}\n" for name in _FILES]
         (part / "SHA256SUMS").write_text("".join(sums), "utf8")
         for path in part.iterdir():
             _flush(path)
@@ -59,8 +61,10 @@ def write(folder: Path, step: int, state: dict) -> Path:
         shutil.rmtree(part, ignore_errors=True)
         good = existing(folder)
         before = f"The one before it, {good[-1]}, is untouched." if good else "There is none before it."
-        raise CheckpointError(f"The checkpoint {final} could not be written ({error}). {before} "
-                              "Free some disk space, or give another folder.") from None
+        raise CheckpointError(
+            f"The checkpoint {final} could not be written ({error}). {before} "
+            "Free some disk space, or give another folder."
+        ) from None
     for old in existing(folder)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return final
@@ -77,8 +81,11 @@ def read(path: Path) -> dict:
     fault = _fault(path)
     if fault:
         good = [p for p in existing(path.parent) if p != path and not _fault(p)]
-        remedy = (f"The last good one is {good[-1]}: remove {path.name} and resume again to go on from it."
-                  if good else "There is no other good one in its folder; start again in a new folder.")
+        remedy = (
+            f"The last good one is {good[-1]}: remove {path.name} and resume again to go on from it."
+            if good
+            else "There is no other good one in its folder; start again in a new folder."
+        )
         raise CheckpointError(f"The checkpoint {path} is damaged: {fault}. {remedy}")
     tensors = load_file(path / _FILES[0])
     return _with_tensors(json.loads((path / _FILES[1]).read_text("utf8")), tensors)
@@ -86,8 +93,9 @@ def read(path: Path) -> dict:
 
 def existing(folder: Path) -> list[Path]:
     """The complete checkpoints of a folder, oldest first."""
-    return sorted((p for p in folder.glob("step-*") if _NAME.fullmatch(p.name) and p.is_dir()),
-                  key=lambda p: int(p.name[5:]))
+    return sorted(
+        (p for p in folder.glob("step-*") if _NAME.fullmatch(p.name) and p.is_dir()), key=lambda p: int(p.name[5:])
+    )
 
 
 def prepare(folder: Path) -> None:
@@ -101,8 +109,9 @@ def prepare(folder: Path) -> None:
         probe.write_text("", "utf8")
         probe.unlink()
     except OSError as error:
-        raise CheckpointError(f"The folder {folder} cannot be written to ({error}). "
-                              "Give a folder of your own, such as folder='run-1'.") from None
+        raise CheckpointError(
+            f"The folder {folder} cannot be written to ({error}). Give a folder of your own, such as folder='run-1'."
+        ) from None
 
 
 def _flush(path: Path) -> None:
@@ -116,12 +125,6 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") \
-            else hashlib.sha256(file.read()).hexdigest()
-
-
 def _fault(path: Path) -> str | None:
     """What is wrong with a checkpoint's files, or None."""
     for name in ("SHA256SUMS", *_FILES):
@@ -130,7 +133,7 @@ def _fault(path: Path) -> str | None:
     lines = (path / "SHA256SUMS").read_text("utf8", errors="replace").splitlines()
     stated = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     for name in _FILES:
-        if stated.get(name) != _digest(path / name):
+        if stated.get(name) != sha256_of(path / name):
             return f"{name} is not as it was written (its SHA-256 differs from SHA256SUMS)"
     return None
 
@@ -157,12 +160,13 @@ def _with_tensors(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
         return [_with_tensors(v, tensors) for v in value]
     if not isinstance(value, dict):
         return value
-    (kind, inner), = value.items()
+    ((kind, inner),) = value.items()
     if kind == "tensor":
         return tensors[inner]
     if kind == "tuple":
         return tuple(_with_tensors(v, tensors) for v in inner)
     return {k: _with_tensors(v, tensors) for k, v in inner}
+
 
 class Checkpoints:
     """The checkpoints of one run, in their folder.
@@ -182,8 +186,10 @@ class Checkpoints:
         if not found:
             return
         if not resume:
-            raise FileExistsError(f"The folder {self.path} already holds a run ({found[-1].name}). Give "
-                                  "resume=True to go on with it, or another folder.")
+            raise FileExistsError(
+                f"The folder {self.path} already holds a run ({found[-1].name}). Give "
+                "resume=True to go on with it, or another folder."
+            )
         saved = read(found[-1])
         _refuse_other_run(found[-1], saved["about"], self.about)
         state.load_state_dict(saved["state"])
@@ -203,7 +209,6 @@ class Checkpoints:
             warnings.warn(f"{error} Training goes on.", stacklevel=2)
 
 
-
 def _refuse_other_run(path: Path, saved: dict, given: dict) -> None:
     """A run that goes on with other settings would be neither the old one nor a new one."""
     for part, old in saved.items():
@@ -211,8 +216,11 @@ def _refuse_other_run(path: Path, saved: dict, given: dict) -> None:
         if isinstance(old, dict) and isinstance(new, dict):
             for name in {**old, **new}:
                 if old.get(name) != new.get(name):
-                    raise ValueError(f"The checkpoint {path} was made with {name} = {old.get(name)!r} and this "
-                                     f"run has {new.get(name)!r}. Give the same, or another folder.")
+                    raise ValueError(
+                        f"The checkpoint {path} was made with {name} = {old.get(name)!r} and this "
+                        f"run has {new.get(name)!r}. Give the same, or another folder."
+                    )
         elif old != new:
-            raise ValueError(f"The checkpoint {path} was made with other {part} than this run has. Give the "
-                             "same, or another folder.")
+            raise ValueError(
+                f"The checkpoint {path} was made with other {part} than this run has. Give the same, or another folder."
+            )

@@ -1,18 +1,40 @@
 """The settings of a training run."""
+
 from __future__ import annotations
 
 import functools
 import math
-import numbers
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Callable
 
 import torch
 from torch import nn
 
-from lmtune.arguments import refuse
+from lmtune.arguments import (
+    BELOW_ONE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Range,
+    finite,
+    is_finite,
+    is_whole,
+    one_of,
+    refuse,
+    whole,
+)
 from lmtune.devices.precision import PRECISIONS
 from lmtune.optim.schedules import SCHEDULES, Plateau, Schedule
+
+_RANGES: dict[str, Range] = {
+    "lr": (POSITIVE[0], "a finite number above 0; 1e-3 is a usual start for small models"),
+    "weight_decay": NOT_NEGATIVE,
+    "min_delta": NOT_NEGATIVE,
+    "loss_scale": POSITIVE,
+}
+_RANGES_OR_NONE: dict[str, Range] = {
+    "clip": (POSITIVE[0], "a finite number above 0, or None for no clipping"),
+    "ema": (BELOW_ONE[0], "from 0 up to but not including 1, or None for no average"),
+}
 
 
 @dataclass(frozen=True)
@@ -71,58 +93,77 @@ class Config:
     seed: int = 0
     """Decides the order of the examples and, through torch's generator, dropout."""
 
-    def __post_init__(self):
-        refuse(self.steps is not None and self.epochs is not None, "steps and epochs",
-               (self.steps, self.epochs), "only one of them")
+    def __post_init__(self) -> None:
+        refuse(
+            self.steps is not None and self.epochs is not None,
+            "steps and epochs",
+            (self.steps, self.epochs),
+            "only one of them",
+        )
         for name in ("steps", "epochs", "evaluate_every", "patience", "save_every", "log_every"):
             value = getattr(self, name)
-            refuse(value is not None and not _whole(value, 1), name, value,
-                   "a whole number of at least 1, or None")
-        for name, least in (("batch_size", 1), ("accumulate", 1), ("warmup", 0), ("seed", 0)):
-            value = getattr(self, name)
-            refuse(not _whole(value, least), name, value, f"a whole number of at least {least}")
+            refuse(
+                value is not None and not (is_whole(value) and value >= 1),
+                name,
+                value,
+                "a whole number of at least 1, or None",
+            )
+            self._set(name, value if value is None else int(value))
+        for name, least, most in (
+            ("batch_size", 1, None),
+            ("accumulate", 1, None),
+            ("warmup", 0, None),
+            ("seed", 0, 2**32 - 1),
+        ):
+            self._set(name, whole(name, getattr(self, name), least, most))
+        for name, (within, allowed) in _RANGES.items():
+            self._set(name, finite(name, getattr(self, name), within, allowed))
+        for name, (within, allowed) in _RANGES_OR_NONE.items():
+            if getattr(self, name) is not None:
+                self._set(name, finite(name, getattr(self, name), within, allowed))
         for name in ("gradient_checkpointing", "compile", "deterministic"):
-            value = getattr(self, name)
-            refuse(not isinstance(value, bool), name, value, "True or False")
-        refuse(self.seed >= 2**32, "seed", self.seed, "below 2**32")
-        refuse(self.patience is not None and self.evaluate_every is None, "evaluate_every", None,
-               "with patience, a whole number of updates between evaluations")
-        self._refuse_numbers()
-        self._refuse_choices()
-        for field in fields(self):  # numpy's numbers as Python's, which can be saved
-            value = getattr(self, field.name)
-            if isinstance(value, numbers.Real) and not isinstance(value, bool):
-                object.__setattr__(self, field.name, int(value) if _whole(value, 0) else float(value))
-        object.__setattr__(self, "betas", tuple(float(b) for b in self.betas))
-
-    def _refuse_numbers(self) -> None:
-        refuse(not (_finite(self.lr) and self.lr > 0), "lr", self.lr,
-               "a finite number above 0; 1e-3 is a usual start for small models")
-        for name in ("weight_decay", "min_delta"):
-            value = getattr(self, name)
-            refuse(not (_finite(value) and value >= 0), name, value, "a finite number of at least 0")
-        refuse(self.clip is not None and not (_finite(self.clip) and self.clip > 0), "clip",
-               self.clip, "a finite number above 0, or None for no clipping")
-        refuse(self.ema is not None and not (_finite(self.ema) and 0 <= self.ema < 1), "ema",
-               self.ema, "from 0 up to but not including 1, or None for no average")
-        refuse(not (_finite(self.loss_scale) and self.loss_scale > 0), "loss_scale", self.loss_scale,
-               "a finite number above 0")
+            refuse(not isinstance(getattr(self, name), bool), name, getattr(self, name), "True or False")
         two = isinstance(self.betas, (tuple, list)) and len(self.betas) == 2
-        refuse(not (two and all(_finite(b) and 0 <= b < 1 for b in self.betas)),
-               "betas", self.betas, "two numbers from 0 up to but not including 1")
+        refuse(
+            not (two and all(is_finite(b) and 0 <= b < 1 for b in self.betas)),
+            "betas",
+            self.betas,
+            "two numbers from 0 up to but not including 1",
+        )
+        self._set("betas", tuple(float(b) for b in self.betas))
+        self._refuse_choices()
+
+    def _set(self, name: str, value: object) -> None:
+        """NumPy's numbers become Python's, which can be saved."""
+        object.__setattr__(self, name, value)
 
     def _refuse_choices(self) -> None:
-        given = self.schedule if isinstance(self.schedule, str) else ""
-        refuse(given not in SCHEDULES and (isinstance(self.schedule, type) or not callable(self.schedule)),
-               "schedule", self.schedule, f"one of {', '.join(map(repr, SCHEDULES))}, or a "
-               "schedule of lmtune.optim.schedules such as Cyclic(half_cycle=20)")
-        refuse(isinstance(self.schedule, Plateau) and self.evaluate_every is None, "evaluate_every", None,
-               "with a Plateau schedule, a whole number of updates between evaluations")
-        refuse(self.precision not in PRECISIONS, "precision", self.precision,
-               f"one of {', '.join(map(repr, PRECISIONS))}")
-        refuse(self.optimizer is not None and (isinstance(self.optimizer, type) or not callable(self.optimizer)),
-               "optimizer", self.optimizer,
-               "None for AdamW, or a function (model, config) -> optimizer such as lmtune.optim.optimizers.adamw")
+        one_of("precision", self.precision, PRECISIONS)
+        schedule, optimizer = self.schedule, self.optimizer
+        made = callable(schedule) and not isinstance(schedule, type)
+        refuse(
+            not (made or isinstance(schedule, str) and schedule in SCHEDULES),
+            "schedule",
+            schedule,
+            f"one of {', '.join(map(repr, SCHEDULES))}, or a schedule of lmtune.optim.schedules such as "
+            "Cyclic(half_cycle=20)",
+        )
+        refuse(
+            optimizer is not None and (isinstance(optimizer, type) or not callable(optimizer)),
+            "optimizer",
+            optimizer,
+            "None for AdamW, or a function (model, config) -> optimizer such as lmtune.optim.optimizers.adamw",
+        )
+        for waits, what in (
+            (self.patience is not None, "patience"),
+            (isinstance(schedule, Plateau), "a Plateau schedule"),
+        ):
+            refuse(
+                waits and self.evaluate_every is None,
+                "evaluate_every",
+                None,
+                f"with {what}, a whole number of updates between evaluations",
+            )
 
     def steps_per_epoch(self, examples: int, processes: int = 1) -> int:
         """ceil(micro-batches / those of one update): the last update of an epoch may be smaller."""
@@ -163,11 +204,3 @@ def name_of(function) -> str:
     if name is None:
         name = type(function).__qualname__ if " at 0x" in repr(function) else repr(function)
     return name
-
-
-def _whole(value, least: int) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= least
-
-
-def _finite(value) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)

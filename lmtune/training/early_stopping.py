@@ -1,4 +1,5 @@
 """Early stopping: stop when validation no longer improves, and give back the best weights."""
+
 from __future__ import annotations
 
 import math
@@ -46,8 +47,13 @@ class EarlyStopping:
             restore(model, self._weights)
 
     def state_dict(self) -> dict:
-        return {"waited": self.waited, "reference": self.reference, "best_loss": self.best_loss,
-                "best_step": self.best_step, "weights": self._weights}
+        return {
+            "waited": self.waited,
+            "reference": self.reference,
+            "best_loss": self.best_loss,
+            "best_step": self.best_step,
+            "weights": self._weights,
+        }
 
     def load_state_dict(self, state: dict) -> None:
         self.waited, self.reference = state["waited"], state["reference"]

@@ -1,4 +1,5 @@
 """What happened in a run: a list of events, as a table and as a figure."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, get_type_hints
@@ -10,7 +11,6 @@ from lmtune.training.evaluation import Evaluation
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
-
 
 
 class Step(NamedTuple):
@@ -53,15 +53,17 @@ class History:
 
     def state_dict(self) -> dict:
         """The events as plain data and, because there may be many, one tensor (fp64, exact)."""
-        return {"steps": torch.tensor(self.steps, dtype=torch.float64),
-                "evaluations": [(e.step, tuple(e.result)) for e in self.evaluations]}
+        return {
+            "steps": torch.tensor(self.steps, dtype=torch.float64),
+            "evaluations": [(e.step, tuple(e.result)) for e in self.evaluations],
+        }
 
     def load_state_dict(self, state: dict) -> None:
         """Replace the events by those of :meth:`state_dict`."""
         from lmtune.training.evaluation import Evaluation
+
         kinds = get_type_hints(Step).values()
-        self.steps = [Step(*(kind(value) for kind, value in zip(kinds, row)))
-                      for row in state["steps"].tolist()]
+        self.steps = [Step(*(kind(value) for kind, value in zip(kinds, row))) for row in state["steps"].tolist()]
         self.evaluations = [Evaluated(step, Evaluation(*values)) for step, values in state["evaluations"]]
 
     @property
@@ -108,11 +110,19 @@ class History:
         labels = {"loss": "loss (nats per token)", "lr": "learning rate", "norm": "norm of the gradient"}
         refuse(what not in labels, "what", what, ", ".join(map(repr, labels)))
         fig, ax = figure()
-        ax.plot([s.step for s in self.steps], [getattr(s, what) for s in self.steps], linewidth=1,
-                label="training, each update")
+        ax.plot(
+            [s.step for s in self.steps],
+            [getattr(s, what) for s in self.steps],
+            linewidth=1,
+            label="training, each update",
+        )
         if what == "loss" and self.evaluations:
-            ax.plot([e.step for e in self.evaluations], [e.result.loss for e in self.evaluations],
-                    marker="o", label="validation")
+            ax.plot(
+                [e.step for e in self.evaluations],
+                [e.result.loss for e in self.evaluations],
+                marker="o",
+                label="validation",
+            )
         ax.set(xlabel="updates", ylabel=labels[what])
         if what == "loss":
             ax.legend()

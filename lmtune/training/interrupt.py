@@ -1,10 +1,11 @@
 """Ctrl-C during a run: the first ends it after the update at hand, the second at once."""
+
 from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Callable, Iterator
 
 
 @contextmanager

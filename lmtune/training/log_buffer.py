@@ -3,27 +3,40 @@
 On a GPU each reading waits until the GPU has done everything before it.  Read late, the
 question whether an update was sound must be answered where the numbers lie.
 """
+
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 
 from lmtune.training.history import Step
-from lmtune.training.preflight import fault_of
+
+
+class Made(NamedTuple):
+    """What is known of an update without asking the device."""
+
+    step: int
+    labels: int
+    tokens: int
+    rows: int
+    micro_batches: int
+    lr: float
+    skipped: bool
+    seconds: float
 
 
 class Readings:
     """The updates that have been made and not yet been told of."""
 
-    def __init__(self, late: bool):
-        self._late = late
+    def __init__(self, late: bool, exact: bool):
+        self._late, self._exact = late, exact
         self._broken: bool | torch.Tensor = False
         self._kept: list[tuple] = []
 
     def judge(
-        self, labels: int, summed: torch.Tensor, norm: torch.Tensor, counted: torch.Tensor,
-        may_overflow: bool,
+        self, labels: int, summed: torch.Tensor, norm: torch.Tensor, counted: torch.Tensor, may_overflow: bool
     ) -> bool | torch.Tensor:
         """Take the readings of an update, and say whether it, or one before it, is broken.
 
@@ -32,18 +45,20 @@ class Readings:
         """
         if self._late:
             values = torch.stack([summed, norm.to(summed), counted.to(summed)])
-            sound = values[:1 if may_overflow else 2].isfinite().all() & (values[2] == labels)
+            counts = values[2] == labels if self._exact else values[2] >= 0
+            sound = values[: 1 if may_overflow else 2].isfinite().all() & counts
             self._broken = ~sound | self._broken
         else:
             values = summed.item(), norm.item(), counted.item()
             sound = math.isfinite(values[0]) and (may_overflow or math.isfinite(values[1]))
-            self._broken = self._broken or not sound or values[2] != labels
+            counts = values[2] == labels if self._exact else values[2] >= 0
+            self._broken = self._broken or not (sound and counts)
         self._values = values
         return self._broken
 
-    def keep(self, step: int, labels: int, tokens: int, lr: float, skipped: bool, seconds: float) -> None:
+    def keep(self, made: Made) -> None:
         """Put what else is known of the update beside its readings."""
-        self._kept.append((step, labels, tokens, lr, skipped, seconds, self._values))
+        self._kept.append((made, self._values))
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -55,10 +70,36 @@ class Readings:
         if self._late and values:
             values = torch.stack(values).tolist()
         events, fault = [], None
-        for (step, labels, tokens, lr, skipped, seconds, _), (summed, norm, counted) in zip(self._kept, values):
-            fault = fault_of(step, labels, summed, norm, counted, skipped)
+        for (made, _), (summed, norm, counted) in zip(self._kept, values):
+            fault = fault_of(made, summed, norm, counted, self._exact)
             if fault:
                 break
-            events.append(Step(step, summed / max(1, labels), labels, tokens, lr, norm, skipped, seconds))
+            loss = summed / counted if counted else 0.0
+            events.append(Step(made.step, loss, int(counted), made.tokens, made.lr, norm, made.skipped, made.seconds))
         self._kept.clear()
         return events, fault
+
+
+def fault_of(made: Made, summed: float, norm: float, counted: float, exact: bool) -> Exception | None:
+    """Why an update could not be made, or None; the weights are those before it.
+
+    ``exact``: the loss is known to count the labels.  A loss of one's own may count something else.
+    """
+    if exact and counted != made.labels:
+        return ValueError(
+            f"The loss counted {counted:.0f} labels where the batches have {made.labels}. A loss returns (sum, count) "
+            "with the number of labels that are not ignored as count; scale the sum instead."
+        )
+    if counted < 0 or counted == made.micro_batches < made.rows:
+        return ValueError(
+            f"The loss counted {counted:g} for {made.micro_batches} micro-batches of {made.rows} rows. A loss returns "
+            "(sum, count), the sum of the losses over all that it counts and how many that were; a mean with the "
+            "count 1 would weigh a short micro-batch as much as a long one."
+        )
+    if not math.isfinite(summed) or not (made.skipped or math.isfinite(norm)):
+        return FloatingPointError(
+            f"The update number {made.step} has loss {summed} (sum) and gradient norm {norm}; the weights are "
+            "those before it. Usual causes: a learning rate that is too high, no warm-up, or a loss of your "
+            "own that divides by zero."
+        )
+    return None

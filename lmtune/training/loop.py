@@ -9,24 +9,25 @@ counts (:mod:`lmtune.training.losses`), rates (:mod:`lmtune.optim.schedules`), t
 (:mod:`lmtune.optim.optimizers`), number formats (:mod:`lmtune.devices.precision`), several processes
 (:mod:`lmtune.devices.distributed`), what a checkpoint holds (:mod:`lmtune.training.state`).
 """
+
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
 
-from lmtune.data.batches import collate, count_labels, in_batches, order
-from lmtune.data.examples import Example
+from lmtune.data.batches import collate
+from lmtune.data.kinds import Example
 from lmtune.devices.distributed import add_up, rank_and_size, refuse_disagreement, same_start
-from lmtune.devices.precision import autocast, resolve
+from lmtune.devices.precision import autocast
 from lmtune.models.modes import seed_update, training
 from lmtune.optim.averaging import Average
-from lmtune.optim.optimizers import adamw, made_optimizer, set_rate, step_scaled, step_unless
+from lmtune.optim.optimizers import adamw, made_optimizer, rescale, set_rate, step_scaled, step_unless
 from lmtune.optim.schedules import Plateau
 from lmtune.training.checkpoint import Checkpoints
 from lmtune.training.config import Config
@@ -34,17 +35,25 @@ from lmtune.training.early_stopping import EarlyStopping
 from lmtune.training.evaluation import measure
 from lmtune.training.history import Evaluated, History, Step
 from lmtune.training.interrupt import asked_to_stop
-from lmtune.training.log_buffer import Readings
-from lmtune.training.losses import Loss, next_token_loss, sum_and_count, without_additions
-from lmtune.training.preflight import refuse_no_list, refuse_rate, refuse_unusable
+from lmtune.training.log_buffer import Made, Readings
+from lmtune.training.losses import Loss, sum_and_count, without_additions
+from lmtune.training.plan import Plan, planned
+from lmtune.training.preflight import refuse_rate
 from lmtune.training.progress_bar import Bar
 from lmtune.training.state import State, about_run
 
 
 def fit(
-    model: nn.Module, train: Sequence[Example], config: Config | None = None, *,
-    validation: Sequence[Example] | None = None, loss: Loss = next_token_loss,
-    folder: str | Path | None = None, resume: bool = False, progress: bool = True, **settings,
+    model: nn.Module,
+    train: Sequence[Example],
+    config: Config | None = None,
+    *,
+    validation: Sequence[Example] | None = None,
+    loss: Loss | None = None,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    **settings,
 ) -> History:
     """Train ``model`` in place and return the :class:`~lmtune.training.history.History` of the run.
 
@@ -57,24 +66,28 @@ def fit(
     Ctrl-C ends the run after the update at hand and saves; the second raises at once.  Torch's
     random state is afterwards what it was.
     """
-    config = _as_config(config, settings)
-    history = History()
+    config, history = _as_config(config, settings), History()
     rank, processes = rank_and_size()
-    refuse_no_list(train)
     # Of several processes each would stop at another update; torchrun ends them all instead.
     stopping = asked_to_stop() if processes == 1 else nullcontext(lambda: False)
     with stopping as stop, torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        with Bar(model, config.total_steps(len(train), processes), shown=progress and rank == 0) as bar:
-            for event in run(model, train, config, validation, loss, folder=folder, resume=resume,
-                             history=history, stop=stop):
+        plan = planned(model, train, config, validation, loss, folder, resume)
+        with Bar(model, plan.total, shown=progress and rank == 0) as bar:
+            for event in _made(plan, folder, resume, history, stop):
                 bar.show(event)
     return history
 
 
 def run(
-    model: nn.Module, train: Sequence[Example], config: Config,
-    validation: Sequence[Example] | None = None, loss: Loss = next_token_loss, *,
-    folder: str | Path | None = None, resume: bool = False, history: History | None = None,
+    model: nn.Module,
+    train: Sequence[Example],
+    config: Config,
+    validation: Sequence[Example] | None = None,
+    loss: Loss | None = None,
+    *,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    history: History | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step | Evaluated]:
     """Train ``model`` in place and yield an event after each update and evaluation.
@@ -91,28 +104,30 @@ def run(
     are then those of the last good update.  With ``config.patience`` the weights at the end are
     those of the best evaluation, with ``config.ema`` those of the average.
     """
-    refuse_unusable(model, train, config, validation, folder, resume)
-    rank, processes = rank_and_size()
-    device = next(model.parameters()).device
-    precision = resolve(config.precision, device)
-    total = config.total_steps(len(train), processes)
-    log_every = config.log_every or (1 if device.type == "cpu" else 10)
+    plan = planned(model, train, config, validation, loss, folder, resume)
+    yield from _made(plan, folder, resume, history, stop)
+
+
+def _made(
+    plan: Plan, folder: str | Path | None, resume: bool, history: History | None, stop: Callable[[], bool]
+) -> Iterator[Step | Evaluated]:
+    """Make the updates of a plan: the loop."""
+    model, config, validation, loss = plan.model, plan.config, plan.validation, plan.loss
+    rank, processes, device, precision, total = plan.rank, plan.processes, plan.device, plan.precision, plan.total
     same_start(model)
     state = _state_at_first(model, config, precision, history)
     optimizer = state.optimizer
     trained = [p for group in optimizer.param_groups for p in group["params"]]
-    about = {}
-    if folder is not None or processes > 1:
-        about = about_run(model, train, validation, config, loss, precision, processes)
+    about = about_run(plan) if folder is not None or processes > 1 else {}
     saved = None if folder is None else Checkpoints(folder, about, writes=rank == 0)
     if saved:
         saved.begin(state, resume)
     refuse_disagreement(device, **about, state=state.step)
     clock = time.perf_counter() - (state.history.steps[-1].seconds if state.history.steps else 0.0)
-    readings = Readings(late=log_every > 1)
+    readings = Readings(late=plan.log_every > 1, exact=plan.exact)
 
     with training(model, config):
-        for step, window in updates(train, config, processes, start=state.step):
+        for step, window in plan.updates(start=state.step):
             if validation and (step == 0 or _due(config.evaluate_every, step)) and not _looked(state):
                 yield _look(state, validation, loss, config, precision)
             if state.stopping and state.stopping.enough:
@@ -129,8 +144,8 @@ def run(
 
             # The labels of the whole update are counted first, and each loss is divided by that
             # number: how the update is cut into micro-batches and processes changes nothing.
-            labels = sum(count_labels(e) for examples in window for e in examples)
-            tokens = sum(len(e["input_ids"]) for examples in window for e in examples)
+            labels = sum(plan.kind.labels(e) for examples in window for e in examples)
+            tokens = sum(plan.kind.tokens(e) for examples in window for e in examples)
             summed = counted = 0
             for examples in window[rank::processes]:
                 batch = collate(examples, device)
@@ -139,6 +154,8 @@ def run(
                 state.scaler.scale(batch_sum / max(1, labels)).backward()
                 summed, counted = summed + batch_sum.detach(), counted + batch_count
             summed, counted = add_up(trained, summed, counted)  # over processes; alone it does nothing
+            if not plan.exact:  # a loss of one's own may count something else than labels
+                rescale(trained, max(1, labels) / counted.to(summed).clamp(min=1e-30))
 
             state.scaler.unscale_(optimizer)  # before clipping: the limit is meant for the true gradient
             norm = torch.nn.utils.clip_grad_norm_(trained, config.clip or math.inf)
@@ -154,12 +171,13 @@ def run(
                 if state.average:
                     state.average.update()
             state.step = step + 1
-            readings.keep(step + 1, labels, tokens, lr, skipped, time.perf_counter() - clock)
+            rows, seconds = sum(map(len, window)), time.perf_counter() - clock
+            readings.keep(Made(step + 1, labels, tokens, rows, len(window), lr, skipped, seconds))
 
             ending = stop() or state.step == total
             saving = saved and (ending or _due(config.save_every, state.step))
             looking = validation and _due(config.evaluate_every, state.step)
-            if ending or saving or looking or broken is True or len(readings) >= log_every:
+            if ending or saving or looking or broken is True or len(readings) >= plan.log_every:
                 events, fault = readings.drain()
                 state.history.steps.extend(events)
                 if saving and not fault:
@@ -179,35 +197,21 @@ def run(
         state.average.apply()
 
 
-def updates(
-    train: Sequence[Example], config: Config, processes: int = 1, start: int = 0,
-) -> Iterator[tuple[int, list[Sequence[Example]]]]:
-    """Yield each update's number, from ``start``, and its micro-batches for all processes.
-
-    Each epoch has its own order.  An update never reaches into the next epoch, so
-    the last one of an epoch may be smaller; nothing is dropped or carried over.
-    """
-    per_epoch = config.steps_per_epoch(len(train), processes)
-    total = config.total_steps(len(train), processes)
-    for epoch in range(start // per_epoch, math.ceil(total / per_epoch)):
-        shuffled = [train[i] for i in order(len(train), config.seed, epoch)]
-        micro_batches = list(in_batches(shuffled, config.batch_size))
-        for i, window in enumerate(in_batches(micro_batches, config.accumulate * processes)):
-            if start <= epoch * per_epoch + i < total:
-                yield epoch * per_epoch + i, window
-
-
 def _as_config(config: Config | None, settings: dict) -> Config:
     if config is not None and settings:
-        raise ValueError(f"config was given together with {', '.join(sorted(settings))}; "
-                         "put every setting into one of them.")
+        raise ValueError(
+            f"config was given together with {', '.join(sorted(settings))}; put every setting into one of them."
+        )
     if config is not None and not isinstance(config, Config):
-        raise TypeError(f"config is a {type(config).__name__}; give a lmtune.Config, or settings by "
-                        "name (validation data are given as validation=...).")
+        raise TypeError(
+            f"config is a {type(config).__name__}; give a lmtune.Config, or settings by "
+            "name (validation data are given as validation=...)."
+        )
     unknown = sorted(set(settings) - set(Config.__dataclass_fields__))
     if unknown:
-        raise ValueError(f"fit knows no setting {', '.join(unknown)}; it knows: "
-                         f"{', '.join(Config.__dataclass_fields__)}.")
+        raise ValueError(
+            f"fit knows no setting {', '.join(unknown)}; it knows: {', '.join(Config.__dataclass_fields__)}."
+        )
     return config if config is not None else Config(**settings)
 
 
@@ -216,11 +220,13 @@ def _state_at_first(model: nn.Module, config: Config, precision: str, history: H
     if history is not None and (history.steps or history.evaluations):
         raise ValueError(f"The history already holds a run of {len(history.steps)} updates; give an empty one.")
     return State(
-        model, made_optimizer(config.optimizer or adamw, model, config),
+        model,
+        made_optimizer(config.optimizer or adamw, model, config),
         torch.amp.GradScaler(device, config.loss_scale, enabled=precision == "fp16"),
         history if history is not None else History(),
         Average(model, config.ema) if config.ema is not None else None,
-        EarlyStopping(config.patience, config.min_delta) if config.patience is not None else None)
+        EarlyStopping(config.patience, config.min_delta) if config.patience is not None else None,
+    )
 
 
 def _due(every: int | None, step: int) -> bool:
@@ -240,13 +246,10 @@ def _looked(state: State) -> bool:
     return bool(seen) and seen[-1].step == state.step
 
 
-def _look(
-    state: State, validation: Sequence[Example], loss: Loss, config: Config, precision: str,
-) -> Evaluated:
+def _look(state: State, validation: Sequence[Example], loss: Loss, config: Config, precision: str) -> Evaluated:
     """Evaluate the weights that the run would give back, and let early stopping take note."""
     with state.average.swapped_in() if state.average else nullcontext():
-        result = measure(state.model, validation, config.batch_size, without_additions(loss), precision,
-                         progress=False)
+        result = measure(state.model, validation, config.batch_size, without_additions(loss), precision, progress=False)
         if state.stopping:
             state.stopping.note(state.step, result.loss, state.model)
     state.history.evaluations.append(Evaluated(state.step, result))

@@ -5,17 +5,17 @@ has seen the whole update divides once by the whole count.  A loss of your own
 is a function ``loss(model, batch) -> (sum, count)``, and whatever is added to a
 loss keeps that form, so that accumulation stays exact with it.
 """
+
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lmtune.arguments import refuse
-from lmtune.data.batches import Batch
-from lmtune.data.examples import IGNORED
+from lmtune.arguments import BELOW_ONE, NOT_NEGATIVE, POSITIVE, SHARE, finite
+from lmtune.data.kinds import IGNORED, NEXT_TOKEN, SEQUENCE_TO_SEQUENCE, Batch, Kind
 
 #: ``loss(model, batch) -> (sum, count)``.
 Loss = Callable[[nn.Module, Batch], "tuple[torch.Tensor, torch.Tensor]"]
@@ -31,12 +31,31 @@ def next_token_loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch
     return token_cross_entropy(_language_logits(model, batch), batch["labels"])
 
 
+def sequence_loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cross-entropy of what a decoder writes, given what the encoder has read, in nats: sum and count.
+
+    The decoder reads the labels moved one place to the right, as the model itself defines it; so its
+    output at a position belongs to the label there, and nothing is shifted here.
+    """
+    labels = batch["labels"]
+    if not hasattr(model, "prepare_decoder_input_ids_from_labels"):
+        raise TypeError(
+            f"{type(model).__name__} is no encoder with a decoder of transformers, which such examples "
+            "need; make the examples with lmtune.windows or lmtune.pairs."
+        )
+    written = model.prepare_decoder_input_ids_from_labels(labels=labels)
+    output = model(
+        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], decoder_input_ids=written, use_cache=False
+    )
+    return _cross_entropy(output.logits, labels)
+
+
 def smoothed(epsilon: float) -> Loss:
     """Next-token loss with label smoothing (Szegedy et al. 2016, arXiv:1512.00567).
 
     The target is the label with probability ``1 - epsilon`` and, with ``epsilon``, any token alike.
     """
-    refuse(not 0 <= epsilon < 1, "epsilon", epsilon, "from 0 up to but not including 1")
+    finite("epsilon", epsilon, *BELOW_ONE)
 
     def loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         return token_cross_entropy(_language_logits(model, batch), batch["labels"], epsilon)
@@ -52,7 +71,7 @@ def penalized(loss: Loss, *, l1: float = 0.0, l2: float = 0.0) -> Loss:
     count of the whole update leaves it there exactly once.  Vectors (biases, norms) are spared.
     """
     for name, value in (("l1", l1), ("l2", l2)):
-        refuse(not 0 <= value < float("inf"), name, value, "a finite number of at least 0")
+        finite(name, value, *NOT_NEGATIVE)
 
     def with_penalty(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         total, count = sum_and_count(loss, model, batch)
@@ -70,15 +89,17 @@ def anchored(loss: Loss, model: nn.Module, strength: float) -> Loss:
     L2-SP (Li, Grandvalet and Davoine 2018, arXiv:1802.01483).  The start is what the trainable
     parameters of ``model`` are now; a parameter without one (a head put on later) goes free.
     """
-    refuse(not 0 <= strength < float("inf"), "strength", strength, "a finite number of at least 0")
+    finite("strength", strength, *NOT_NEGATIVE)
     start = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
 
     def with_anchor(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         total, count = sum_and_count(loss, model, batch)
         moved = [p - start[n] for n, p in model.named_parameters() if n in start and p.requires_grad]
         if not moved:
-            raise ValueError("No trainable parameter of this model has a start to be held to; give anchored "
-                             "the model itself, before it is wrapped.")
+            raise ValueError(
+                "No trainable parameter of this model has a start to be held to; give anchored "
+                "the model itself, before it is wrapped."
+            )
         # Weight times sum first: an int count times a float alone would be rounded to fp32.
         return total + count * (strength / 2 * sum(d.pow(2).sum() for d in moved)), count
 
@@ -93,8 +114,8 @@ def distilled(teacher: nn.Module, weight: float = 0.5, temperature: float = 2.0)
     latter between the distributions at ``temperature``, summed over the labels that count.  The
     teacher is put into evaluation mode.
     """
-    refuse(not 0 <= weight <= 1, "weight", weight, "from 0 to 1")
-    refuse(not 0 < temperature < float("inf"), "temperature", temperature, "a finite number above 0")
+    finite("weight", weight, *SHARE)
+    finite("temperature", temperature, *POSITIVE)
     teacher.eval()
 
     def loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -103,8 +124,10 @@ def distilled(teacher: nn.Module, weight: float = 0.5, temperature: float = 2.0)
             target = (_at_least_fp32(_language_logits(teacher, batch)) / temperature).log_softmax(-1)
         total, count = token_cross_entropy(logits, batch["labels"])
         if logits.shape != target.shape:
-            raise ValueError(f"The teacher's logits have the shape {tuple(target.shape)} and the model's "
-                             f"{tuple(logits.shape)}; both must share one tokenizer and vocabulary.")
+            raise ValueError(
+                f"The teacher's logits have the shape {tuple(target.shape)} and the model's "
+                f"{tuple(logits.shape)}; both must share one tokenizer and vocabulary."
+            )
         student = (_at_least_fp32(logits) / temperature).log_softmax(-1)
         divergence = F.kl_div(student, target, reduction="none", log_target=True).sum(-1)
         imitation = (divergence * (shifted(batch["labels"]) != IGNORED)).sum()
@@ -114,24 +137,49 @@ def distilled(teacher: nn.Module, weight: float = 0.5, temperature: float = 2.0)
     return loss
 
 
+#: What a run minimizes unless it is told otherwise, by the kind of its examples.
+_MEANT = {NEXT_TOKEN: next_token_loss, SEQUENCE_TO_SEQUENCE: sequence_loss}
+
+
+def meant_loss(kind: Kind) -> Loss:
+    """The loss that examples of a kind are made for."""
+    return _MEANT.get(kind, classification_loss)
+
+
+def counts_as_meant(loss: Loss, kind: Kind) -> bool:
+    """Whether a loss is known to count the labels of each example of a kind, no more and no less."""
+    return without_additions(loss) is meant_loss(kind)
+
+
 def without_additions(loss: Loss) -> Loss:
     """What ``smoothed``, ``penalized``, ``anchored`` or ``distilled`` was built on; others as they are."""
     return getattr(loss, "bare", loss)
 
 
 def token_cross_entropy(
-    logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0,
+    logits: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.0
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Sum and count of next-token cross-entropies; logits (B, T, V), labels (B, T).
 
     Position t predicts label t + 1; the shift is :func:`shifted` and stands nowhere else.
     """
-    targets = shifted(labels)
+    return _cross_entropy(logits, shifted(labels), smoothing)
+
+
+def _cross_entropy(
+    logits: torch.Tensor, targets: torch.Tensor, smoothing: float = 0.0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sum and count of the cross-entropies of targets (B, T), each at its own position."""
     logits = _at_least_fp32(logits)
     # Ignored targets give exactly zero here, also when every one of them is ignored
     # (a mean would be 0 / 0).
-    total = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1),
-                            ignore_index=IGNORED, reduction="sum", label_smoothing=smoothing)
+    total = F.cross_entropy(
+        logits.reshape(-1, logits.shape[-1]),
+        targets.reshape(-1),
+        ignore_index=IGNORED,
+        reduction="sum",
+        label_smoothing=smoothing,
+    )
     return total, (targets != IGNORED).sum()
 
 
@@ -145,8 +193,10 @@ def classification_loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, t
     logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
     labels = batch["labels"]
     if not isinstance(logits, torch.Tensor) or labels.dim() != 1:
-        raise TypeError("The classification loss needs a classifier and examples with a class; make them with "
-                        "lmtune.classifier and lmtune.labelled.")
+        raise TypeError(
+            "The classification loss needs a classifier and examples with a class; make them with "
+            "lmtune.classifier and lmtune.labelled."
+        )
     total = F.cross_entropy(_at_least_fp32(logits), labels, ignore_index=IGNORED, reduction="sum")
     return total, (labels != IGNORED).sum()
 
@@ -155,15 +205,21 @@ def sum_and_count(loss, model: nn.Module, batch: Batch) -> tuple[torch.Tensor, t
     """Call a loss and refuse what is not ``(sum, count)``."""
     result = loss(model, batch)
     if not (isinstance(result, tuple) and len(result) == 2):
-        raise TypeError(f"The loss returned a {type(result).__name__}; a loss returns (sum, count): the "
-                        "sum of the losses over all labels, and how many labels that were.")
+        raise TypeError(
+            f"The loss returned a {type(result).__name__}; a loss returns (sum, count): the "
+            "sum of the losses over all labels, and how many labels that were."
+        )
     total, count = result[0], torch.as_tensor(result[1])
     if not isinstance(total, torch.Tensor) or total.dim() or count.dim():
-        raise TypeError("The loss returned (sum, count) of which one is no single number; both are tensors of "
-                        "shape (): call .sum() on losses and mask.")
+        raise TypeError(
+            "The loss returned (sum, count) of which one is no single number; both are tensors of "
+            "shape (): call .sum() on losses and mask."
+        )
     if torch.is_grad_enabled() and not total.requires_grad:
-        raise ValueError("The loss returned a sum without a gradient; it must be computed from the model's output "
-                         "without .detach(), .item() or torch.no_grad().")
+        raise ValueError(
+            "The loss returned a sum without a gradient; it must be computed from the model's output "
+            "without .detach(), .item() or torch.no_grad()."
+        )
     return total, count
 
 
@@ -176,8 +232,10 @@ def _language_logits(model: nn.Module, batch: Batch) -> torch.Tensor:
         inputs["use_cache"] = False  # keys and values kept for a next token that never comes
     output = model(**inputs)
     if not hasattr(output, "logits") or batch["labels"].dim() != 2:
-        raise TypeError("A next-token loss needs a language model and next-token labels; for a classifier "
-                        "give loss=lmtune.classification_loss.")
+        raise TypeError(
+            "A next-token loss needs a language model and next-token labels; for a classifier "
+            "give loss=lmtune.classification_loss."
+        )
     return output.logits
 
 

@@ -1,4 +1,5 @@
 """The progress bar of a run."""
+
 from __future__ import annotations
 
 import time
@@ -46,9 +47,11 @@ class Bar:
         memory, used = throughput.peak_memory(device), None
         if throughput.peak_flops(device) is not None:
             used = throughput.mfu(self._model, speed / rank_and_size()[1])
-        return (f"loss {event.loss:.3f}{self._validation}, rate {event.lr:.1e}, {speed:,.0f} tokens/s"
-                + (f", {memory:.1f} GiB" if memory is not None else "")
-                + (f", MFU {used:.0%}" if used is not None else ""))
+        return (
+            f"loss {event.loss:.3f}{self._validation}, rate {event.lr:.1e}, {speed:,.0f} tokens/s"
+            + (f", {memory:.1f} GiB" if memory is not None else "")
+            + (f", MFU {used:.0%}" if used is not None else "")
+        )
 
     def __enter__(self) -> Bar:
         return self

@@ -1,4 +1,5 @@
 """Taking a copy of what training changes in a model, and putting one back."""
+
 from __future__ import annotations
 
 import torch
@@ -27,11 +28,15 @@ def restore(model: nn.Module, saved: dict[str, torch.Tensor]) -> None:
     own = named_weights(model)
     if set(own) != set(saved):
         odd = sorted(set(own) ^ set(saved))
-        raise ValueError(f"The saved weights are of another model: {odd[0]!r} is trained in only one of the two "
-                         f"({len(odd)} such names). Make and freeze the model as then.")
+        raise ValueError(
+            f"The saved weights are of another model: {odd[0]!r} is trained in only one of the two "
+            f"({len(odd)} such names). Make and freeze the model as then."
+        )
     for name, tensor in own.items():
         if tensor.shape != saved[name].shape or tensor.dtype != saved[name].dtype:
-            raise ValueError(f"The saved {name!r} is {tuple(saved[name].shape)} of {saved[name].dtype} and the "
-                             f"model's is {tuple(tensor.shape)} of {tensor.dtype}. Make the model as then.")
+            raise ValueError(
+                f"The saved {name!r} is {tuple(saved[name].shape)} of {saved[name].dtype} and the "
+                f"model's is {tuple(tensor.shape)} of {tensor.dtype}. Make the model as then."
+            )
     for name, tensor in own.items():
         tensor.copy_(saved[name])

@@ -3,22 +3,27 @@
 The order of the data, the learning rate and the random numbers of an update are functions
 of its number and the seed, so none of them is part of the state.
 """
+
 from __future__ import annotations
 
 import hashlib
-from array import array
 from dataclasses import dataclass
-from typing import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from lmtune.data.examples import Example
 from lmtune.optim.averaging import Average
-from lmtune.training.config import Config, name_of
+from lmtune.training.config import name_of
 from lmtune.training.early_stopping import EarlyStopping
 from lmtune.training.history import History
 from lmtune.training.snapshot import named_weights, restore
+
+if TYPE_CHECKING:
+    from lmtune.training.plan import Plan
+
+#: What no examples at all are known by.
+NOTHING = hashlib.blake2b(digest_size=16).hexdigest()
 
 
 @dataclass
@@ -37,7 +42,9 @@ class State:
     def state_dict(self) -> dict:
         """The state as nested plain data and tensors; the tensors are not copied."""
         return {
-            "step": self.step, "made": self.made, "weights": named_weights(self.model),
+            "step": self.step,
+            "made": self.made,
+            "weights": named_weights(self.model),
             **{name: getattr(self, name).state_dict() for name in self._parts()},
         }
 
@@ -52,16 +59,16 @@ class State:
         return [name for name in names if getattr(self, name) is not None]
 
 
-def about_run(model: nn.Module, train: Sequence[Example], validation: Sequence[Example] | None,
-              config: Config, loss, precision: str, processes: int) -> dict:
+def about_run(plan: Plan) -> dict:
     """What decides a run's result, as plain data: a resumed run must agree with it in all."""
-    trained = [(n, tuple(p.shape), str(p.dtype)) for n, p in model.named_parameters() if p.requires_grad]
+    trained = [(n, tuple(p.shape), str(p.dtype)) for n, p in plan.model.named_parameters() if p.requires_grad]
+    settings = {"precision": plan.precision, "processes": plan.processes, "loss": name_of(plan.loss)}
     return {
-        "settings": {**config.described(), "precision": precision, "processes": processes,
-                     "loss": name_of(loss)},
-        "training data": fingerprint(train), "validation data": fingerprint(validation or []),
+        "settings": {**plan.config.described(), **settings},
+        "training data": plan.seen.digest,
+        "validation data": plan.held_out.digest if plan.held_out else NOTHING,
         "trained parameters": hashlib.blake2b(repr(trained).encode(), digest_size=16).hexdigest(),
-        "frozen weights": _fingerprint_of_frozen(model),
+        "frozen weights": _fingerprint_of_frozen(plan.model),
     }
 
 
@@ -73,14 +80,4 @@ def _fingerprint_of_frozen(model: nn.Module) -> str:
             flat = parameter.detach().flatten()
             few = flat[:: max(1, flat.numel() // 16)][:16].float().cpu()
             digest.update(f"{name} {tuple(parameter.shape)} {few.tolist()}".encode())
-    return digest.hexdigest()
-
-
-def fingerprint(examples: Sequence[Example]) -> str:
-    """A digest of what the examples say and of their order."""
-    digest = hashlib.blake2b(digest_size=16)
-    for example in examples:
-        labels = example["labels"]
-        digest.update(array("q", example["input_ids"]).tobytes() + b"/")
-        digest.update(array("q", labels if isinstance(labels, list) else [labels]).tobytes() + b";")
     return digest.hexdigest()

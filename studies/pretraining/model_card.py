@@ -1,4 +1,5 @@
 """Measure a pretrained model and write the folder that is shipped: weights, log and card."""
+
 from __future__ import annotations
 
 import csv
@@ -107,18 +108,28 @@ def _facts(name: str, folder: Path, log: list[dict], recipe) -> dict:
     plain = lmtune.evaluate(model, lmtune.windows(fresh, tokenizer))
     tokens = sum(len(ids) + 1 for ids in tokenizer([d.text for d in train], verbose=False)["input_ids"])
     return {
-        "name": name, "layers": recipe.layers, "width": recipe.width, "date": date.today().isoformat(),
+        "name": name,
+        "layers": recipe.layers,
+        "width": recipe.width,
+        "date": date.today().isoformat(),
         "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}, "
-                   f"Python {platform.python_version()}, torch {torch.__version__.split('+')[0]}",
+        f"Python {platform.python_version()}, torch {torch.__version__.split('+')[0]}",
         "parameters": sum(p.numel() for p in model.parameters()),
-        "n_documents": len(fresh), "n_repeated": len(validation) - len(fresh),
-        "characters": sliding.characters, "labels": sliding.labels,
-        "loss": sliding.loss, "perplexity": sliding.perplexity, "bpc": sliding.bits_per_character,
-        "loss_plain": plain.loss, "perplexity_plain": plain.perplexity,
+        "n_documents": len(fresh),
+        "n_repeated": len(validation) - len(fresh),
+        "characters": sliding.characters,
+        "labels": sliding.labels,
+        "loss": sliding.loss,
+        "perplexity": sliding.perplexity,
+        "bpc": sliding.bits_per_character,
+        "loss_plain": plain.loss,
+        "perplexity_plain": plain.perplexity,
         "bpc_plain": plain.bits_per_character,
         "first_loss": float(log[0]["loss"]),
         "train_loss": float(np.mean([float(r["loss"]) for r in log[-5:]])),
-        "n_train": len(train), "n_tokens": tokens, "held_out": " and ".join(docstrings.HELD_OUT),
+        "n_train": len(train),
+        "n_tokens": tokens,
+        "held_out": " and ".join(docstrings.HELD_OUT),
         "packages": "\n".join(_package_row(p, train) for p in docstrings.PRETRAIN_PACKAGES),
         "recipe": "\n".join(f"- {k}: {v}" for k, v in asdict(recipe).items()),
         "minutes": sum(float(r["seconds"]) for r in log) / 60,
@@ -136,8 +147,11 @@ def pretraining_documents() -> tuple[list, list]:
 
 def _package_row(package: str, train: list) -> str:
     texts = [d.text for d in train if d.package == package]
-    version = (platform.python_version() if package == docstrings.STDLIB
-               else importlib.metadata.version(docstrings.DISTRIBUTIONS.get(package, package)))
+    version = (
+        platform.python_version()
+        if package == docstrings.STDLIB
+        else importlib.metadata.version(docstrings.DISTRIBUTIONS.get(package, package))
+    )
     return f"| {package} | {version.split('+')[0]} | {len(texts):,} | {sum(map(len, texts)):,} |"
 
 

@@ -10,6 +10,7 @@ it measures the model and writes the folder ``lmtune/models/pretrained/NAME``: w
 The hidden matrices are trained with Muon (Jordan et al. 2024, as in
 ``torch.optim.Muon``), everything else with AdamW.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -51,10 +52,7 @@ class Recipe:
     seed: int = 0
 
 
-RECIPES = {
-    "pocket": Recipe(layers=4, width=256, steps=2800),
-    "pocket-mini": Recipe(layers=2, width=128, steps=3000),
-}
+RECIPES = {"pocket": Recipe(layers=4, width=256, steps=2800), "pocket-mini": Recipe(layers=2, width=128, steps=3000)}
 
 
 def train_tokenizer(texts: list[str], folder: Path) -> PreTrainedTokenizerFast:
@@ -62,12 +60,25 @@ def train_tokenizer(texts: list[str], folder: Path) -> PreTrainedTokenizerFast:
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
-    bpe.train_from_iterator(texts, trainers.BpeTrainer(
-        vocab_size=VOCABULARY, special_tokens=[END, PAD], show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    bpe.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=VOCABULARY,
+            special_tokens=[END, PAD],
+            show_progress=False,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        ),
+    )
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bpe, bos_token=END, eos_token=END, unk_token=END, pad_token=PAD,
-        padding_side="right", model_max_length=CONTEXT, clean_up_tokenization_spaces=False)
+        tokenizer_object=bpe,
+        bos_token=END,
+        eos_token=END,
+        unk_token=END,
+        pad_token=PAD,
+        padding_side="right",
+        model_max_length=CONTEXT,
+        clean_up_tokenization_spaces=False,
+    )
     tokenizer.save_pretrained(folder)
     return tokenizer
 
@@ -81,8 +92,7 @@ def token_stream(work: Path) -> list[np.ndarray]:
     texts = [d.text for d in pretraining_documents()[0]]
     tokenizer = train_tokenizer(texts, work / "tokenizer")
     end = tokenizer.eos_token_id
-    rows = [np.array([end, *ids], dtype=np.uint16)
-            for ids in tokenizer(texts, verbose=False)["input_ids"]]
+    rows = [np.array([end, *ids], dtype=np.uint16) for ids in tokenizer(texts, verbose=False)["input_ids"]]
     starts = np.cumsum([0, *(len(r) for r in rows[:-1])])
     with open(cache.with_suffix(".part"), "wb") as f:
         np.savez(f, ids=np.concatenate(rows), starts=starts)
@@ -101,12 +111,22 @@ def blocks(rows: list[np.ndarray], epoch: int, seed: int) -> torch.Tensor:
 
 def new_model(recipe: Recipe) -> GPT2LMHeadModel:
     torch.manual_seed(recipe.seed)
-    return GPT2LMHeadModel(GPT2Config(
-        vocab_size=VOCABULARY, n_positions=CONTEXT, n_embd=recipe.width,
-        n_layer=recipe.layers, n_head=recipe.width // 64,
-        activation_function="gelu_pytorch_tanh",
-        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
-        bos_token_id=0, eos_token_id=0, pad_token_id=1))
+    return GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=VOCABULARY,
+            n_positions=CONTEXT,
+            n_embd=recipe.width,
+            n_layer=recipe.layers,
+            n_head=recipe.width // 64,
+            activation_function="gelu_pytorch_tanh",
+            resid_pdrop=0.0,
+            embd_pdrop=0.0,
+            attn_pdrop=0.0,
+            bos_token_id=0,
+            eos_token_id=0,
+            pad_token_id=1,
+        )
+    )
 
 
 def optimizers(model: GPT2LMHeadModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
@@ -115,12 +135,15 @@ def optimizers(model: GPT2LMHeadModel, recipe: Recipe) -> list[torch.optim.Optim
     rest = [p for p in model.parameters() if id(p) not in inside]
     decay = [p for p in rest if p.dim() >= 2]
     plain = [p for p in rest if p.dim() < 2]
-    muon = torch.optim.Muon(hidden, lr=recipe.lr, weight_decay=recipe.weight_decay,
-                            momentum=0.95, adjust_lr_fn="match_rms_adamw")
+    muon = torch.optim.Muon(
+        hidden, lr=recipe.lr, weight_decay=recipe.weight_decay, momentum=0.95, adjust_lr_fn="match_rms_adamw"
+    )
     adamw = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": recipe.weight_decay},
-         {"params": plain, "weight_decay": 0.0}],
-        lr=recipe.lr, betas=(0.9, 0.95), fused=True)
+        [{"params": decay, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}],
+        lr=recipe.lr,
+        betas=(0.9, 0.95),
+        fused=True,
+    )
     return [muon, adamw]
 
 
@@ -143,8 +166,7 @@ def pretrain(name: str, recipe: Recipe, work: Path, compiled: bool) -> GPT2LMHea
     def loss_sum(ids: torch.Tensor) -> torch.Tensor:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = model(ids[:, :-1], use_cache=False).logits
-            return F.cross_entropy(logits.reshape(-1, VOCABULARY), ids[:, 1:].reshape(-1),
-                                   reduction="sum")
+            return F.cross_entropy(logits.reshape(-1, VOCABULARY), ids[:, 1:].reshape(-1), reduction="sum")
 
     loss_fn = torch.compile(loss_sum) if compiled else loss_sum
     epoch, per_epoch, data = -1, 0, None
@@ -171,9 +193,15 @@ def pretrain(name: str, recipe: Recipe, work: Path, compiled: bool) -> GPT2LMHea
         step += 1
         bar.update()
         if step % LOG_EVERY == 0:
-            log.append({"step": step, "tokens": step * recipe.batch * CONTEXT,
-                        "lr": round(rate(step - 1, recipe), 6), "loss": round(total / LOG_EVERY, 4),
-                        "seconds": round(time.time() - began, 1)})
+            log.append(
+                {
+                    "step": step,
+                    "tokens": step * recipe.batch * CONTEXT,
+                    "lr": round(rate(step - 1, recipe), 6),
+                    "loss": round(total / LOG_EVERY, 4),
+                    "seconds": round(time.time() - began, 1),
+                }
+            )
             bar.set_postfix(loss=log[-1]["loss"])
             began, total = time.time(), 0.0
         if step % CHECKPOINT_EVERY == 0 or step == recipe.steps:
@@ -188,8 +216,16 @@ def pretrain(name: str, recipe: Recipe, work: Path, compiled: bool) -> GPT2LMHea
 
 def store(path: Path, step: int, log: list, recipe: Recipe, model, opts) -> None:
     temporary = path.with_suffix(".part")
-    torch.save({"step": step, "log": log, "recipe": asdict(recipe), "model": model.state_dict(),
-                "optimizers": [o.state_dict() for o in opts]}, temporary)
+    torch.save(
+        {
+            "step": step,
+            "log": log,
+            "recipe": asdict(recipe),
+            "model": model.state_dict(),
+            "optimizers": [o.state_dict() for o in opts],
+        },
+        temporary,
+    )
     os.replace(temporary, path)
 
 
@@ -199,8 +235,10 @@ def restore(path: Path, recipe: Recipe, model, opts) -> tuple[int, list]:
         return 0, []
     saved = torch.load(path, weights_only=True)
     if saved["recipe"] != asdict(recipe):
-        raise SystemExit(f"{path} belongs to another recipe ({saved['recipe']}); delete its folder "
-                         "to begin anew, or give another --work.")
+        raise SystemExit(
+            f"{path} belongs to another recipe ({saved['recipe']}); delete its folder "
+            "to begin anew, or give another --work."
+        )
     model.load_state_dict(saved["model"])
     for opt, state in zip(opts, saved["optimizers"]):
         opt.load_state_dict(state)
@@ -208,13 +246,12 @@ def restore(path: Path, recipe: Recipe, model, opts) -> tuple[int, list]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=RECIPES)
-    parser.add_argument("--work", type=Path, default=Path("build/pretrain"),
-                        help="where checkpoints are kept")
-    parser.add_argument("--no-compile", action="store_true",
-                        help="do not use torch.compile (which needs a C++ compiler)")
+    parser.add_argument("--work", type=Path, default=Path("build/pretrain"), help="where checkpoints are kept")
+    parser.add_argument(
+        "--no-compile", action="store_true", help="do not use torch.compile (which needs a C++ compiler)"
+    )
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     recipe = RECIPES[args.name]

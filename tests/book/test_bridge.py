@@ -1,4 +1,5 @@
 """The page that holds three loops side by side: its code runs as it stands, and all end alike."""
+
 import re
 
 import pytest

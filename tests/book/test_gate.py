@@ -3,6 +3,7 @@
 A small book in a temporary folder is made by the real commands, then broken in
 one way at a time, and the real checks and the real nbval run must say so.
 """
+
 import subprocess
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from book.cells import checks, execute, normalise
 from book.cells import derive as source
 from book.test import command, environment
 
-SOURCE = '''\
+SOURCE = """\
 # %% [markdown]
 # # A tiny chapter
 
@@ -30,7 +31,7 @@ claim("one is less than two", 1 < 2)
 # %%
 from tqdm.auto import tqdm
 sum(tqdm(range(5), leave=False))
-'''
+"""
 
 
 def chapter_source(root):
@@ -51,8 +52,13 @@ def load(root):
 
 def nbval(root):
     """Run the notebook as `make test` does; return the exit status and the output."""
-    run = subprocess.run([*command([str(source.notebook_path("tiny", root))], workers=1), "-p", "no:cacheprovider"],
-                         cwd=source.ROOT, env=environment(2), capture_output=True, text=True)
+    run = subprocess.run(
+        [*command([str(source.notebook_path("tiny", root))], workers=1), "-p", "no:cacheprovider"],
+        cwd=source.ROOT,
+        env=environment(2),
+        capture_output=True,
+        text=True,
+    )
     return run.returncode, run.stdout
 
 
@@ -92,6 +98,7 @@ def test_a_good_notebook_passes(book):
 def test_a_never_executed_cell_is_caught(book):
     def forget(notebook):
         notebook.cells[3].update(execution_count=None, outputs=[])
+
     edit(book, forget)
     assert "cell 3 was never executed" in checks.executed(load(book))
     status, said = nbval(book)
@@ -111,6 +118,7 @@ def test_a_dropped_output_is_caught(book):
 def test_an_edited_output_is_caught(book):
     def embellish(notebook):
         notebook.cells[2].outputs[0].text = "two 3\n"
+
     edit(book, embellish)
     status, said = nbval(book)
     assert status != 0 and "1 failed" in said
@@ -119,29 +127,33 @@ def test_an_edited_output_is_caught(book):
 def test_a_false_claim_is_caught(book):
     def lie(notebook):
         notebook.cells[3].source = notebook.cells[3].source.replace("1 < 2", "2 < 1")
+
     edit(book, lie)
     status, said = nbval(book)
     assert status != 0 and "ClaimFailed" in said
 
 
-@pytest.mark.parametrize("old, new, part", [
-    ("1 + 1", "2 + 2", "source of cell 2"),
-    ("A tiny chapter", "A small chapter", "source of cell 0"),
-    ("# %%\nfrom tqdm", '# %% tags=["slow"]\nfrom tqdm', "metadata of cell 4"),
-    ("# %%\nimport sys", "# %%\nimport os\n\n# %%\nimport sys", "source of cell 2"),
-])
+@pytest.mark.parametrize(
+    "old, new, part",
+    [
+        ("1 + 1", "2 + 2", "source of cell 2"),
+        ("A tiny chapter", "A small chapter", "source of cell 0"),
+        ("# %%\nfrom tqdm", '# %% tags=["slow"]\nfrom tqdm', "metadata of cell 4"),
+        ("# %%\nimport sys", "# %%\nimport os\n\n# %%\nimport sys", "source of cell 2"),
+    ],
+)
 def test_an_edited_source_is_caught(book, old, new, part):
     path = chapter_source(book)
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
-    problem, = checks.matches_source("tiny", book)
+    (problem,) = checks.matches_source("tiny", book)
     assert part in problem
 
 
 def test_a_cell_at_the_end_of_the_source_alone_is_caught(book):
     path = chapter_source(book)
     path.write_text(path.read_text() + "\n# %%\nprint('new')\n")
-    problem, = checks.matches_source("tiny", book)
+    (problem,) = checks.matches_source("tiny", book)
     assert "has 5 cells, its source gives 6" in problem
 
 
@@ -155,8 +167,7 @@ BROKEN = {
     "stores a traceback": lambda n: output(n, "error", ename="E", evalue="", traceback=[]),
     "stores a memory address": lambda n: output(n, "stream", text="<object at 0x7f0123456789>"),
     "stores a path of one machine": lambda n: output(n, "stream", text="saved in /home/ann/model"),
-    "stores a live widget": lambda n: output(n, "display_data",
-                                             data={"application/vnd.jupyter.widget-view+json": {}}),
+    "stores a live widget": lambda n: output(n, "display_data", data={"application/vnd.jupyter.widget-view+json": {}}),
     "state of widgets": lambda n: n.metadata.update(widgets={"state": {}}),
     "without alternative text": lambda n: output(n, "display_data", data={"text/html": '<img src="x" alt=" ">'}),
     "bare image": lambda n: output(n, "display_data", data={"image/png": "aGVsbG8="}),
@@ -194,11 +205,14 @@ def test_a_failing_chapter_leaves_the_stored_notebook_alone(book, good, monkeypa
 
 
 def test_solutions_come_from_the_reference_answers(book):
-    (book / "chapters" / "tiny" / "answers.py").write_text("def reference_double(x):\n    return 2 * x\n\n\n"
-                                     "REFERENCES = {'the-double': reference_double}\n")
+    (book / "chapters" / "tiny" / "answers.py").write_text(
+        "def reference_double(x):\n    return 2 * x\n\n\nREFERENCES = {'the-double': reference_double}\n"
+    )
     chapter_source(book).write_text(SOURCE + "\n# %% [markdown]\n# {{solution:tiny/the-double}}\n")
     folded = source.derive("tiny", book).cells[-1].source
-    assert folded.startswith("<details>\n<summary>Solution</summary>\n\n```python\ndef double(x):\n    return 2 * x\n```")
+    assert folded.startswith(
+        "<details>\n<summary>Solution</summary>\n\n```python\ndef double(x):\n    return 2 * x\n```"
+    )
     with pytest.raises(LookupError, match="no exercise 'triple'"):
         source.solution("tiny", "triple", book)
 

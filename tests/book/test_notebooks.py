@@ -1,4 +1,5 @@
 """Every committed notebook: executed, equal to its source, and fit to be read anywhere."""
+
 import subprocess
 import sys
 import types
@@ -20,8 +21,11 @@ def load(name):
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-@pytest.mark.parametrize("check", [checks.executed, checks.plain_markdown, checks.alternative_text,
-                                   checks.clean_outputs], ids=lambda check: check.__name__)
+@pytest.mark.parametrize(
+    "check",
+    [checks.executed, checks.plain_markdown, checks.alternative_text, checks.clean_outputs],
+    ids=lambda check: check.__name__,
+)
 def test_notebook(name, check):
     assert check(load(name)) == []
 
@@ -59,7 +63,7 @@ def test_colab_cell_does_nothing_elsewhere(url, monkeypatch, capsys):
 
 
 def test_colab_cell_installs_once_and_upgrades_nothing(monkeypatch):
-    (command, options), = run_colab_cell(URL, monkeypatch, on_colab=True)
+    ((command, options),) = run_colab_cell(URL, monkeypatch, on_colab=True)
     assert command == [sys.executable, "-m", "pip", "install", "--quiet", f"lmtune @ git+{URL}@main"]
     assert options == {"check": True}
 
@@ -79,9 +83,19 @@ def test_an_address_is_cleaned(given):
     assert address.clean(given) == URL
 
 
-@pytest.mark.parametrize("given", ["", "copy", "http://github.com/a/b", "https://github.com/a",
-                                   "https://gitlab.com/a/b", "https://github.com/a/b/c",
-                                   "https://github.com/a/b'; import os", "https://github.com/a/.."])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "copy",
+        "http://github.com/a/b",
+        "https://github.com/a",
+        "https://gitlab.com/a/b",
+        "https://github.com/a/b/c",
+        "https://github.com/a/b'; import os",
+        "https://github.com/a/..",
+    ],
+)
 def test_a_wrong_address_is_refused(given):
     with pytest.raises(ValueError, match="must look like"):
         address.clean(given)

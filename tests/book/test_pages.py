@@ -1,12 +1,13 @@
 """The pages that collect what the notebooks measured leave nothing out and make nothing up."""
+
 import base64
 import gzip
 import re
-import tomllib
 from urllib.parse import unquote
 
 import nbformat
 import pytest
+import tomllib
 
 from book import measure
 from book.cells import derive as source
@@ -28,8 +29,11 @@ def test_every_chapter_is_collected(page, directive):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_each_claim_of_a_notebook_is_collected(chapter):
-    printed = sum(output.get("text", "").count("claim holds: ") for cell in notebook(chapter).cells
-                  for output in cell.get("outputs", []))
+    printed = sum(
+        output.get("text", "").count("claim holds: ")
+        for cell in notebook(chapter).cells
+        for output in cell.get("outputs", [])
+    )
     assert printed == sum(len(section.claims) for section in collected.sections(chapter)) > 15
 
 
@@ -46,11 +50,20 @@ def test_a_claim_that_is_not_there_is_an_error():
         collected.claim("optimization", "pigs fly")
 
 
-@pytest.mark.parametrize("printed, shown", [
-    ("a beats b (difference -2.990 nats ± 0.089, 0.5 asked, 95 % paired t over 5 seeds)", "a beats b (-2.990 ± 0.089 nats, 5 seeds)"),
-    ("fewer wrong (difference -0.130 of the test ± 0.073, 95 % paired t over 5 seeds)", "fewer wrong (-0.130 ± 0.073 of the test, 5 seeds)"),
-    ("a fact (of nature)", "a fact (of nature)"),
-])
+@pytest.mark.parametrize(
+    "printed, shown",
+    [
+        (
+            "a beats b (difference -2.990 nats ± 0.089, 0.5 asked, 95 % paired t over 5 seeds)",
+            "a beats b (-2.990 ± 0.089 nats, 5 seeds)",
+        ),
+        (
+            "fewer wrong (difference -0.130 of the test ± 0.073, 95 % paired t over 5 seeds)",
+            "fewer wrong (-0.130 ± 0.073 of the test, 5 seeds)",
+        ),
+        ("a fact (of nature)", "a fact (of nature)"),
+    ],
+)
 def test_a_card_shows_the_difference_and_its_interval_alone(printed, shown):
     assert pages.FIGURES.sub(pages.SHORT, printed) == shown
 
@@ -68,8 +81,12 @@ def test_the_cost_of_every_notebook_was_measured_with_this_code(name):
 
 @pytest.mark.parametrize("name", source.names())
 def test_explorers_are_light(name):
-    shown = "".join(output.data["text/html"] for cell in notebook(name).cells for output in cell.get("outputs", [])
-                    if "lmtune-explorer" in output.get("data", {}).get("text/html", ""))
+    shown = "".join(
+        output.data["text/html"]
+        for cell in notebook(name).cells
+        for output in cell.get("outputs", [])
+        if "lmtune-explorer" in output.get("data", {}).get("text/html", "")
+    )
     heavy = len(gzip.compress(finish.finish(shown).encode()))
     assert heavy <= 250_000
 
@@ -78,8 +95,10 @@ def test_costs_name_the_notebooks_where_machines_or_versions_differ():
     cost = {"machine": "2 cores", "python": "3.11", "versions": {"torch": "2"}}
     assert pages.settings({"a": cost, "b": cost}) == ["2 cores, with torch 2, Python 3.11"]
     other = {**cost, "versions": {"torch": "3"}}
-    assert pages.settings({"a": cost, "b": other}) == ["2 cores, with torch 2, Python 3.11 (a)",
-                                                      "2 cores, with torch 3, Python 3.11 (b)"]
+    assert pages.settings({"a": cost, "b": other}) == [
+        "2 cores, with torch 2, Python 3.11 (a)",
+        "2 cores, with torch 3, Python 3.11 (b)",
+    ]
 
 
 def works():
@@ -110,21 +129,29 @@ def test_the_glossary_is_sorted_and_says_each_term_once():
 
 def test_a_broken_link_is_found(tmp_path):
     (tmp_path / "sub").mkdir()
-    (tmp_path / "a.html").write_text('<a href="sub/b.html#there">x</a><a href="https://example.org/no">x</a><a href="#top">'
-                                     '<a href="../out.html">x</a><a href="https://[bad">x</a><a href="sub">x</a>')
+    (tmp_path / "a.html").write_text(
+        '<a href="sub/b.html#there">x</a><a href="https://example.org/no">x</a><a href="#top">'
+        '<a href="../out.html">x</a><a href="https://[bad">x</a><a href="sub">x</a>'
+    )
     (tmp_path.parent / "out.html").write_text("outside of the book")
-    (tmp_path / "sub" / "b.html").write_text('<p id="there"></p><a href="../gone.html">x</a><a href="../a.html#no">x</a>')
-    assert sorted(links.broken(tmp_path)) == ["a.html links to #top, which is not there",
-                                      "a.html links to ../out.html, which is not there",
-                                      "a.html links to https://[bad, which is not there",
-                                      "a.html links to sub, which is not there",
-                                      "sub/b.html links to ../a.html#no, which is not there",
-                                      "sub/b.html links to ../gone.html, which is not there"]
+    (tmp_path / "sub" / "b.html").write_text(
+        '<p id="there"></p><a href="../gone.html">x</a><a href="../a.html#no">x</a>'
+    )
+    assert sorted(links.broken(tmp_path)) == [
+        "a.html links to #top, which is not there",
+        "a.html links to ../out.html, which is not there",
+        "a.html links to https://[bad, which is not there",
+        "a.html links to sub, which is not there",
+        "sub/b.html links to ../a.html#no, which is not there",
+        "sub/b.html links to ../gone.html, which is not there",
+    ]
 
 
 def test_a_claim_is_marked_in_the_page():
-    html = finish.finish("<pre><span></span>loss 1\nclaim holds: it falls\n</pre><pre><span></span>claim holds: too\n</pre>")
-    assert finish.finish('claim holds: a</p>') == 'claim holds: a</p>', "only a whole line of plain text is marked"
+    html = finish.finish(
+        "<pre><span></span>loss 1\nclaim holds: it falls\n</pre><pre><span></span>claim holds: too\n</pre>"
+    )
+    assert finish.finish("claim holds: a</p>") == "claim holds: a</p>", "only a whole line of plain text is marked"
     assert html.count('<span class="lmtune-claim">claim holds: ') == 2 and "claim holds: it falls</span>\n" in html
 
 
@@ -138,6 +165,7 @@ def test_a_picture_is_the_same_as_text():
 def test_the_icons_in_use_are_found(tmp_path):
     (tmp_path / "_static" / "styles").mkdir(parents=True)
     (tmp_path / "_static" / "styles" / "t.css").write_text(
-        '.fa-sun:before{content:"\\f185"}.fa-moon:before{content:"\\f186"}.x::after{content:"\\f107"}.fa-plus:before{content:"\\+"}')
+        '.fa-sun:before{content:"\\f185"}.fa-moon:before{content:"\\f186"}.x::after{content:"\\f107"}.fa-plus:before{content:"\\+"}'
+    )
     (tmp_path / "a.html").write_text('<i class="fa-solid fa-sun"></i><i class="fa-plus"></i>')
-    assert icons.used(tmp_path) == {0xf185, 0xf107, ord("+")}
+    assert icons.used(tmp_path) == {0xF185, 0xF107, ord("+")}

@@ -1,4 +1,5 @@
 """Each chapter has a quiz; each question one right answer, every choice a reason, and a section to read."""
+
 import pytest
 
 from book.cells import derive as source
@@ -6,12 +7,12 @@ from book.cells import quiz
 from book.directives.collected import sections
 
 CHAPTERS = [name for name in source.names() if "/" not in name]
-GOOD = '''
+GOOD = """
 [[question]]
 ask = "Which?"
 section = "A"
 choice = [{text = "one `x < y`", why = "because"}, {text = "two", right = true, why = "so"}, {text = "three", why = "no"}]
-'''
+"""
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -27,7 +28,9 @@ def test_every_chapter_asks_at_least_five_questions_about_its_own_sections(chapt
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_place_of_the_right_choice_gives_nothing_away(chapter):
-    places = [[bool(choice.get("right")) for choice in question["choice"]].index(True) for question in quiz.read(chapter)]
+    places = [
+        [bool(choice.get("right")) for choice in question["choice"]].index(True) for question in quiz.read(chapter)
+    ]
     assert max(places.count(place) for place in set(places)) <= len(places) / 2
 
 
@@ -48,14 +51,23 @@ def test_a_choice_is_a_fold_that_says_why(tmp_path):
     shown = quiz.markdown("some", written(tmp_path, GOOD))
     assert "**1.** Which?" in shown
     assert "<summary>A. one <code>x &lt; y</code></summary>\n\n**No.** because\n\n</details>" in shown
-    assert '<details class="lmtune-choice lmtune-right">\n<summary>B. two</summary>\n\n**Right.** so (Section *A*.)' in shown
+    assert (
+        '<details class="lmtune-choice lmtune-right">\n<summary>B. two</summary>\n\n**Right.** so (Section *A*.)'
+        in shown
+    )
 
 
-@pytest.mark.parametrize("old, new, says", [
-    ("right = true, ", "", "0 right ones"), ('why = "because"', 'right = true, why = "because"', "2 right ones"),
-    (', {text = "three", why = "no"}', "", "has 2 choices"), (', why = "so"', "", "each choice has a why"),
-    ('"Which?"', '"Which?\\n\\nOr what?"', "the question is one paragraph"), ('"two"', '"$x$"', "mathematics is not typeset"),
-])
+@pytest.mark.parametrize(
+    "old, new, says",
+    [
+        ("right = true, ", "", "0 right ones"),
+        ('why = "because"', 'right = true, why = "because"', "2 right ones"),
+        (', {text = "three", why = "no"}', "", "has 2 choices"),
+        (', why = "so"', "", "each choice has a why"),
+        ('"Which?"', '"Which?\\n\\nOr what?"', "the question is one paragraph"),
+        ('"two"', '"$x$"', "mathematics is not typeset"),
+    ],
+)
 def test_a_quiz_that_cannot_be_answered_is_refused(tmp_path, old, new, says):
     with pytest.raises(ValueError, match=says):
         quiz.read("some", written(tmp_path, GOOD.replace(old, new)))

@@ -1,4 +1,5 @@
 """The reference pages hold every public name, and say what its docstring says."""
+
 import re
 import shutil
 import sys
@@ -18,7 +19,7 @@ from book.directives import reference
 
 PAGES = ("names", "api")
 #: Modules without a public name whose ideas a reader looks for all the same.
-ALSO = {"schedules", "stopping"}
+ALSO = {"optim.schedules", "training.early_stopping"}
 #: What a line of the names page holds on a phone without becoming a paragraph.
 LONGEST = 110
 
@@ -57,16 +58,19 @@ def test_every_public_name_says_in_a_short_sentence_what_it_is(name):
     assert len(says) <= LONGEST, f"{name} begins with {len(says)} characters: {says!r}"
 
 
-@pytest.mark.parametrize("docstring, sentence", [
-    ("One thing.  Another.", "One thing."),
-    ("Over two\n    lines. More.", "Over two lines."),
-    ("A method (Szegedy et al. 2016).\n\nMore.", "A method (Szegedy et al. 2016)."),
-    ("Which one?  This.", "Which one?"),
-    ("Uses lmtune.fit, e.g. once. More.", "Uses lmtune.fit, e.g. once."),
-    ("No stop\n\nMore.", "No stop"),
-    ("", ""),
-    (None, ""),
-])
+@pytest.mark.parametrize(
+    "docstring, sentence",
+    [
+        ("One thing.  Another.", "One thing."),
+        ("Over two\n    lines. More.", "Over two lines."),
+        ("A method (Szegedy et al. 2016).\n\nMore.", "A method (Szegedy et al. 2016)."),
+        ("Which one?  This.", "Which one?"),
+        ("Uses lmtune.fit, e.g. once. More.", "Uses lmtune.fit, e.g. once."),
+        ("No stop\n\nMore.", "No stop"),
+        ("", ""),
+        (None, ""),
+    ],
+)
 def test_first_sentence(docstring, sentence):
     assert reference.first_sentence(docstring) == sentence
 
@@ -115,8 +119,14 @@ def test_members_are_what_a_module_defines_public_names_first(tmp_path, monkeypa
     monkeypatch.delitem(sys.modules, "made_up", raising=False)
     module = __import__("made_up")
     assert isinstance(module, ModuleType)
-    assert reference.members(module) == {"NUMBER": "data", "Rows": "type", "Pair": "class",
-                                         "Wrong": "exception", "later": "function", "first": "function"}
+    assert reference.members(module) == {
+        "NUMBER": "data",
+        "Rows": "type",
+        "Pair": "class",
+        "Wrong": "exception",
+        "later": "function",
+        "first": "function",
+    }
     assert next(iter(reference.members(module, ["first"]))) == "first"
 
 
@@ -129,13 +139,25 @@ def built(tmp_path_factory):
         shutil.copy(ROOT / "reference" / f"{page}.md", root / "reference")
     (root / "index.md").write_text("# Book\n\n```{toctree}\nreference/names\nreference/api\n```\n")
     settings = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["sphinx"]["config"]
-    ours = {key: value for key, value in settings.items()
-            if key.startswith(("autodoc_", "nitpick_", "maximum_", "suppress_"))}
+    ours = {
+        key: value
+        for key, value in settings.items()
+        if key.startswith(("autodoc_", "nitpick_", "maximum_", "suppress_"))
+    }
     ours["extensions"] = ["myst_parser", "sphinx.ext.autodoc", "book.directives.reference"]
     warnings = StringIO()
     with patch_docutils(root), docutils_namespace():
-        app = Sphinx(root, None, root / "html", root / "trees", "html", freshenv=True, status=None,
-                     confoverrides={**ours, "nitpicky": True}, warning=warnings)
+        app = Sphinx(
+            root,
+            None,
+            root / "html",
+            root / "trees",
+            "html",
+            freshenv=True,
+            status=None,
+            confoverrides={**ours, "nitpicky": True},
+            warning=warnings,
+        )
         app.build()
     pages = {page: (root / "html" / "reference" / f"{page}.html").read_text() for page in PAGES}
     return app.env.get_domain("py").objects, pages, warnings.getvalue()
@@ -161,8 +183,10 @@ def test_each_line_is_the_first_sentence_of_the_docstring(built):
     def letters(text):
         return re.sub(r"[\W_]+", "", text)
 
-    shown = [letters(re.sub(r"<[^>]+>", "", unescape(line)))
-             for line in re.findall(r"<dt>.*?</dd>", built[1]["names"], re.DOTALL)]
+    shown = [
+        letters(re.sub(r"<[^>]+>", "", unescape(line)))
+        for line in re.findall(r"<dt>.*?</dd>", built[1]["names"], re.DOTALL)
+    ]
     for name in lmtune.__all__:
         says = reference.first_sentence(getattr(lmtune, name).__doc__)
         if ":`" not in says:  # a reference reads differently once it is made
@@ -178,5 +202,8 @@ def test_entries_show_the_public_name_fields_and_methods(built):
     assert said in shown and f"{home}.Config.accumulate" in objects
     assert "weight of the past in the smoothed curve" in shown  # a comment behind a field
     assert "Alias for field number" not in shown
-    assert {"lmtune.training.history.History.table", "lmtune.diagnostics.range_test.RangeTest.valley",
-            "lmtune.History.table"} <= set(objects)
+    assert {
+        "lmtune.training.history.History.table",
+        "lmtune.diagnostics.range_test.RangeTest.valley",
+        "lmtune.History.table",
+    } <= set(objects)

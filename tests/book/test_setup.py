@@ -1,4 +1,5 @@
 """The set-up says in one line why it cannot go on."""
+
 import shutil
 from collections import namedtuple
 
@@ -23,13 +24,20 @@ def test_a_full_disk_is_told_before_the_download(monkeypatch, capsys):
     assert "0.1 GB are free" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("lines, words", [
-    (["ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"],
-     "the disk is full"),
-    (["WARNING: Retrying after NewConnectionError: Connection refused", "ERROR: No matching distribution"],
-     "registry cannot be reached"),
-    (["ERROR: something else"], "something else"),
-])
+@pytest.mark.parametrize(
+    "lines, words",
+    [
+        (
+            ["ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"],
+            "the disk is full",
+        ),
+        (
+            ["WARNING: Retrying after NewConnectionError: Connection refused", "ERROR: No matching distribution"],
+            "registry cannot be reached",
+        ),
+        (["ERROR: something else"], "something else"),
+    ],
+)
 def test_what_pip_said_becomes_one_line(lines, words):
     assert words in setup_env.explain(lines) and "\n" not in setup_env.explain(lines)
 

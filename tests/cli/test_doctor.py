@@ -1,4 +1,5 @@
 """What lmtune doctor says."""
+
 import importlib.metadata
 
 from lmtune.cli import doctor
@@ -14,7 +15,7 @@ def test_it_names_device_versions_and_disk(capsys):
 def test_an_old_and_a_missing_package_are_named_with_the_remedy(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "requires", lambda name: ["torch>=99", "notthere>=1", "numpy>=1"])
     said = "\n".join(doctor._versions())
-    assert '! torch' in said and 'pip install -U "torch>=99"' in said
+    assert "! torch" in said and 'pip install -U "torch>=99"' in said
     assert '! notthere is missing: pip install "notthere>=1"' in said and "! numpy" not in said
 
 

@@ -1,4 +1,5 @@
 """The command line as its user meets it: from a file to a folder that plain transformers loads."""
+
 import json
 import os
 import signal
@@ -20,8 +21,10 @@ WORDS = "the model reads a text and learns what comes next in it".split()
 
 def text_of(paragraphs, seed=0):
     drawn = torch.Generator().manual_seed(seed)
-    return "\n\n".join(" ".join(WORDS[i] for i in torch.randint(len(WORDS), (12,), generator=drawn).tolist()) + "."
-                       for _ in range(paragraphs))
+    return "\n\n".join(
+        " ".join(WORDS[i] for i in torch.randint(len(WORDS), (12,), generator=drawn).tolist()) + "."
+        for _ in range(paragraphs)
+    )
 
 
 @pytest.fixture
@@ -32,15 +35,23 @@ def data(tmp_path):
 
 
 def finetune(data, out, *more):
-    return main(["finetune", "--model", "pocket-mini", "--data", str(data), "--out", str(out), "--context", "32", *more])
+    return main(
+        ["finetune", "--model", "pocket-mini", "--data", str(data), "--out", str(out), "--context", "32", *more]
+    )
 
 
 def command(*arguments, processes=1, **settings):
     start = [sys.executable, "-m"]
     if processes > 1:
         start += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
-    return subprocess.Popen([*start, "lmtune", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            text=True, env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}, **settings)
+    return subprocess.Popen(
+        [*start, "lmtune", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        **settings,
+    )
 
 
 def test_own_text_becomes_a_model_that_plain_transformers_loads(data, tmp_path, capsys):
@@ -57,8 +68,9 @@ def test_own_text_becomes_a_model_that_plain_transformers_loads(data, tmp_path, 
 
     model, tokenizer = AutoModelForCausalLM.from_pretrained(out), AutoTokenizer.from_pretrained(out)
     ids = torch.tensor([[0, *tokenizer("the model reads", add_special_tokens=False)["input_ids"]]])
-    written = tokenizer.decode(model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=8,
-                                              do_sample=False)[0, 1:])
+    written = tokenizer.decode(
+        model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=8, do_sample=False)[0, 1:]
+    )
     assert main(["generate", str(out), "--prompt", "the model reads", "--max-new-tokens", "8"]) == 0
     assert capsys.readouterr().out.strip() == written.strip()
 
@@ -70,11 +82,19 @@ def test_prompts_and_completions_and_documentation(tmp_path):
     assert finetune("docs:networkx", tmp_path / "docs", "--steps", "1", "--pack", "--evaluate-every", "99") == 0
 
 
-@pytest.mark.parametrize("arguments, said", [
-    (["--steps", "0"], "steps is 0"), (["--lr", "nan"], "lr is nan"), (["--schedule", "cosin"], "'cosine'"),
-    (["--share", "2"], "share is 2"), (["--context", "1"], "context is 1"), (["--context", "9000"], "reads at most"),
-    (["--patience", "2", "--share", "0"], "patience"), (["--validation", "nowhere.txt"], "no file or folder"),
-])
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--steps", "0"], "steps is 0"),
+        (["--lr", "nan"], "lr is nan"),
+        (["--schedule", "cosin"], "'cosine'"),
+        (["--share", "2"], "share is 2"),
+        (["--context", "1"], "context is 1"),
+        (["--context", "9000"], "reads at most"),
+        (["--patience", "2", "--share", "0"], "patience"),
+        (["--validation", "nowhere.txt"], "no file or folder"),
+    ],
+)
 def test_a_wrong_setting_is_one_line_and_leaves_no_model(data, tmp_path, capsys, arguments, said):
     assert finetune(data, tmp_path / "run", "--steps", "2", *arguments) == 2
     error = capsys.readouterr().err
@@ -116,8 +136,19 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(data, tmp_path, capsys):
 
 @pytest.mark.skipif(not loopback(), reason="no loopback interface, which torchrun needs")
 def test_two_processes_equal_one(data, tmp_path):
-    settings = ["--data", data, "--model", "pocket-mini", "--context", 32, "--steps", 6, "--precision", "fp64",
-                "--accumulate"]
+    settings = [
+        "--data",
+        data,
+        "--model",
+        "pocket-mini",
+        "--context",
+        32,
+        "--steps",
+        6,
+        "--precision",
+        "fp64",
+        "--accumulate",
+    ]
     for name, processes in (("one", 1), ("two", 2)):
         run = command("finetune", "--out", tmp_path / name, *settings, 3 - processes, processes=processes)
         said, errors = run.communicate(timeout=200)
@@ -126,16 +157,33 @@ def test_two_processes_equal_one(data, tmp_path):
     one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     assert next(iter(one.values())).dtype == torch.float64
     assert max((one[n] - two[n]).abs().max().item() for n in one) < 1e-6
-    looks = [[row.split(",")[-1] for row in (tmp_path / name / "history.csv").read_text().splitlines()[1:]]
-             for name in ("one", "two")]
+    looks = [
+        [row.split(",")[-1] for row in (tmp_path / name / "history.csv").read_text().splitlines()[1:]]
+        for name in ("one", "two")
+    ]
     assert [float(x) for x in looks[0] if x] == pytest.approx([float(x) for x in looks[1] if x], rel=1e-6)
 
 
 @pytest.mark.skipif(not loopback(), reason="no loopback interface, which torchrun needs")
 def test_a_process_that_dies_ends_the_run_and_leaves_a_good_checkpoint(data, tmp_path):
     run = tmp_path / "run"
-    process = command("finetune", "--data", data, "--model", "pocket-mini", "--context", 32, "--steps", 4000,
-                      "--save-every", 1, "--out", run, processes=2, start_new_session=True)
+    process = command(
+        "finetune",
+        "--data",
+        data,
+        "--model",
+        "pocket-mini",
+        "--context",
+        32,
+        "--steps",
+        4000,
+        "--save-every",
+        1,
+        "--out",
+        run,
+        processes=2,
+        start_new_session=True,
+    )
     try:
         ends = time.monotonic() + 150
         while not (run / "checkpoints" / "step-00000002").exists() and time.monotonic() < ends:

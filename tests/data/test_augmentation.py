@@ -1,4 +1,5 @@
 """Augmentation: total on every text, faithful to code, the same for the same seed."""
+
 import random
 import re
 from types import SimpleNamespace
@@ -21,15 +22,25 @@ EVERY = {
 }
 each = pytest.mark.parametrize("change", EVERY.values(), ids=EVERY)
 CODE = [
-    "def f(x):\n    return x + 1\n", "def f(x):\n\n    total = 0\n\n    return total\n", "import numpy as np",
-    ">>> print(graph)\nGraph named nothing\n", "for (int i = 0; i < n; i++) {\n  total += i;\n}\n",
-    "SELECT name FROM people WHERE age > 3;", "$ pip install something\n", "git commit --message words",
-    "<div>some words here</div>", "x = 1", "print(value)", "lambda value: value",
+    "def f(x):\n    return x + 1\n",
+    "def f(x):\n\n    total = 0\n\n    return total\n",
+    "import numpy as np",
+    ">>> print(graph)\nGraph named nothing\n",
+    "for (int i = 0; i < n; i++) {\n  total += i;\n}\n",
+    "SELECT name FROM people WHERE age > 3;",
+    "$ pip install something\n",
+    "git commit --message words",
+    "<div>some words here</div>",
+    "x = 1",
+    "print(value)",
+    "lambda value: value",
 ]
 
 
 @each
-@pytest.mark.parametrize("text", ["", " ", "\n\n", "🎉", "👩‍👩‍👧‍👦 ❤️", "...", "12 34", "日本語の文章です", "a_b c3 x.y"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "\n\n", "🎉", "👩‍👩‍👧‍👦 ❤️", "...", "12 34", "日本語の文章です", "a_b c3 x.y"]
+)
 def test_a_text_without_words_comes_back_as_it_was(change, text):
     assert change(text) == text
 
@@ -54,13 +65,21 @@ def test_code_is_told_from_prose():
 
 @each
 def test_code_inside_prose_comes_out_unchanged(change):
-    text = ("See `graph_of(x)` and ``other words`` at https://some.where/path here.\n\nExample::\n\n    indented words\n"
-            "    and more words\n\nProse again.\n\n>>> print(words)\nexpected output words\n\n```python\nfenced words\n"
-            "```\n\nLast words follow.\n")
+    text = (
+        "See `graph_of(x)` and ``other words`` at https://some.where/path here.\n\nExample::\n\n    indented words\n"
+        "    and more words\n\nProse again.\n\n>>> print(words)\nexpected output words\n\n```python\nfenced words\n"
+        "```\n\nLast words follow.\n"
+    )
     for seed in range(10):
         made = change(text, seed)
-        for span in ("`graph_of(x)`", "``other words``", "https://some.where/path", "    indented words\n    and more words",
-                     ">>> print(words)\nexpected output words\n", "```python\nfenced words\n```\n"):
+        for span in (
+            "`graph_of(x)`",
+            "``other words``",
+            "https://some.where/path",
+            "    indented words\n    and more words",
+            ">>> print(words)\nexpected output words\n",
+            "```python\nfenced words\n```\n",
+        ):
             assert span in made
     if change is not EVERY["rewritten"]:
         assert change(text) != text
@@ -165,9 +184,19 @@ def test_neighbours_of_a_tokenizer_without_words_are_refused():
 
 
 # Ten synsets of our own: (offset filled in below) lexical file, kind, words, pointer to another word of the same set.
-SYNSETS = {"noun": [("bank", "shore"), ("bank", "lender"), ("river", "stream"), ("graph", "chart"), ("graph", "network"),
-                    ("boat", "small_boat", "dinghy")],
-           "verb": [("run", "sprint"), ("buy", "purchase")], "adj": [("quick", "fast")], "adv": [("quickly",)]}
+SYNSETS = {
+    "noun": [
+        ("bank", "shore"),
+        ("bank", "lender"),
+        ("river", "stream"),
+        ("graph", "chart"),
+        ("graph", "network"),
+        ("boat", "small_boat", "dinghy"),
+    ],
+    "verb": [("run", "sprint"), ("buy", "purchase")],
+    "adj": [("quick", "fast")],
+    "adv": [("quickly",)],
+}
 KINDS = {"noun": "n", "verb": "v", "adj": "a", "adv": "r"}
 
 
@@ -183,13 +212,20 @@ def wordnet(tmp_path, monkeypatch):
         for group in synsets:
             offset = len(data)
             frames = " 01 + 01 00" if part == "verb" else ""
-            data += (f"{offset:08d} 03 {KINDS[part]} {len(group):02x} " + " ".join(f"{w} 0" for w in group)
-                     + f" 000{frames} | of our own\n")
+            data += (
+                f"{offset:08d} 03 {KINDS[part]} {len(group):02x} "
+                + " ".join(f"{w} 0" for w in group)
+                + f" 000{frames} | of our own\n"
+            )
             for word in group:
                 index.setdefault(word, []).append(offset)
         (tmp_path / f"data.{part}").write_text(data)
-        (tmp_path / f"index.{part}").write_text("".join(
-            f"{w} {KINDS[part]} {len(at)} 0 {len(at)} 0 {' '.join(f'{o:08d}' for o in at)}\n" for w, at in sorted(index.items())))
+        (tmp_path / f"index.{part}").write_text(
+            "".join(
+                f"{w} {KINDS[part]} {len(at)} 0 {len(at)} 0 {' '.join(f'{o:08d}' for o in at)}\n"
+                for w, at in sorted(index.items())
+            )
+        )
         (tmp_path / f"{part}.exc").write_text("")
     (tmp_path / "lexnames").write_text("".join(f"{i:02d}\tnoun.ours\t1\n" for i in range(45)))
     (tmp_path / "cntlist.rev").write_text("")

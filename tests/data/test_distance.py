@@ -1,4 +1,5 @@
 """Distances of texts: closed forms and bounds."""
+
 import pytest
 
 from lmtune.data.distance import divergence, tokens_per_word, word_counts
@@ -28,7 +29,8 @@ def test_scipy_agrees():
 
 def test_tokens_per_word(tiny_tokenizer):
     assert tokens_per_word(tiny_tokenizer, ["the sum of"]) == pytest.approx(
-        len(tiny_tokenizer("the sum of")["input_ids"]) / 3)
+        len(tiny_tokenizer("the sum of")["input_ids"]) / 3
+    )
 
 
 @pytest.mark.parametrize("call", [lambda t: divergence("a", ["b"]), lambda t: tokens_per_word(t, "a")])

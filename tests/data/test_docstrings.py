@@ -1,4 +1,5 @@
 """Extraction of docstrings: what is read, what is refused, and a cache that cannot fail."""
+
 import gzip
 import json
 import os
@@ -80,8 +81,17 @@ def edited(data):
     return gzip.compress(json.dumps(content).encode())
 
 
-@pytest.mark.parametrize("damage", [truncated, edited, lambda d: b"", lambda d: b"not gzip at all",
-                                    lambda d: gzip.compress(b"[1, 2]"), lambda d: gzip.compress(b"{")])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        truncated,
+        edited,
+        lambda d: b"",
+        lambda d: b"not gzip at all",
+        lambda d: gzip.compress(b"[1, 2]"),
+        lambda d: gzip.compress(b"{"),
+    ],
+)
 def test_a_damaged_cache_is_rebuilt(library, tmp_path, damage):
     first = docstrings.extract("madeup")
     [path] = (tmp_path / "cache").iterdir()

@@ -1,8 +1,10 @@
 """From text to examples to batches: every token once, every character once."""
+
 import pytest
 
 from lmtune.data.batches import collate, order
-from lmtune.data.examples import IGNORED, labelled, pairs, windows
+from lmtune.data.examples import labelled, pairs, windows
+from lmtune.data.kinds import IGNORED
 
 TEXTS = ["the sum of two numbers", "", "a", "naïve λ 日本 emoji 🙂 " * 9]
 

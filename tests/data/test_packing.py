@@ -1,11 +1,12 @@
 """Packed rows: documents see only themselves, and little of a batch is padding."""
+
 import pytest
 import torch
 
 import lmtune
 from lmtune.data import tasks
-from lmtune.data.batches import collate, count_labels, useful_share
-from lmtune.data.examples import IGNORED
+from lmtune.data.batches import collate, useful_share
+from lmtune.data.kinds import IGNORED, NEXT_TOKEN
 from lmtune.data.packing import pack
 from lmtune.training.evaluation import evaluate
 from lmtune.training.loop import fit
@@ -32,8 +33,8 @@ def test_row_09_logits_of_a_packed_document_are_those_it_has_alone(tiny_model, a
     for row, logits in zip(packed, logits_of(tiny_model, packed)):
         start = 0
         for length in row["documents"]:
-            alone = tiny_model(input_ids=torch.tensor([row["input_ids"][start:start + length]])).logits[0]
-            assert torch.allclose(logits[start:start + length], alone, atol=1e-12)
+            alone = tiny_model(input_ids=torch.tensor([row["input_ids"][start : start + length]])).logits[0]
+            assert torch.allclose(logits[start : start + length], alone, atol=1e-12)
             start += length
 
 
@@ -42,7 +43,7 @@ def test_row_09_no_document_predicts_the_first_token_of_the_next():
     for row in packed:
         starts = [sum(row["documents"][:i]) for i in range(len(row["documents"]))]
         assert [row["labels"][at] for at in starts] == [IGNORED] * len(starts)
-    assert sum(map(count_labels, packed)) == sum(map(count_labels, ragged_examples(LENGTHS)))
+    assert sum(map(NEXT_TOKEN.labels, packed)) == sum(map(NEXT_TOKEN.labels, ragged_examples(LENGTHS)))
 
 
 @pytest.mark.parametrize("build", [tiny_gpt2, tiny_llama])
@@ -59,8 +60,11 @@ def test_every_example_is_packed_once_and_fits():
     packed = pack(examples, 20)
     assert sum(len(e["input_ids"]) for e in packed) == sum(len(e["input_ids"]) for e in examples)
     assert all(sum(e["documents"]) == len(e["input_ids"]) <= 20 for e in packed)
-    cut = [tuple(e["input_ids"][sum(e["documents"][:i]):sum(e["documents"][:i + 1])])
-           for e in packed for i in range(len(e["documents"]))]
+    cut = [
+        tuple(e["input_ids"][sum(e["documents"][:i]) : sum(e["documents"][: i + 1])])
+        for e in packed
+        for i in range(len(e["documents"]))
+    ]
     assert sorted(cut) == sorted(tuple(e["input_ids"]) for e in examples)
     assert sum(e["characters"] for e in packed) == sum(e["characters"] for e in examples)
 
@@ -68,7 +72,8 @@ def test_every_example_is_packed_once_and_fits():
 def test_evaluation_of_packed_and_padded_data_agrees():
     examples = ragged_examples(LENGTHS)
     assert evaluate(tiny_gpt2(), pack(examples, 20)).loss == pytest.approx(
-        evaluate(tiny_gpt2(), examples).loss, abs=1e-12)
+        evaluate(tiny_gpt2(), examples).loss, abs=1e-12
+    )
 
 
 def test_packing_the_docs_tasks_leaves_two_percent_of_padding_at_the_most():
@@ -84,12 +89,15 @@ def test_training_on_packed_rows_learns():
     assert fit(tiny_gpt2(), pack(examples, 20), steps=20, lr=1e-2).losses[-1] < 3.0
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda: pack(ragged_examples([9]), 8), "context=8 or less"),
-    (lambda: pack(pack(ragged_examples([4]), 8), 8), "pack only once"),
-    (lambda: pack([{"input_ids": [1], "labels": 0, "characters": 1}], 8), "a row has one class"),
-    (lambda: pack([], 1), "at least 2"),
-])
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: pack(ragged_examples([9]), 8), "context=8 or less"),
+        (lambda: pack(pack(ragged_examples([4]), 8), 8), "pack only once"),
+        (lambda: pack([{"input_ids": [1], "labels": 0, "characters": 1}], 8), "a row can hold only one"),
+        (lambda: pack([], 1), "at least 2"),
+    ],
+)
 def test_what_cannot_be_packed_is_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call()
@@ -99,9 +107,19 @@ def test_row_09_models_that_take_no_such_mask_are_refused():
     from transformers import MistralConfig, MistralForCausalLM
 
     torch.manual_seed(0)
-    model = MistralForCausalLM(MistralConfig(
-        vocab_size=50, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=2, max_position_embeddings=32, sliding_window=3, initializer_range=0.5)).double()
+    model = MistralForCausalLM(
+        MistralConfig(
+            vocab_size=50,
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            max_position_embeddings=32,
+            sliding_window=3,
+            initializer_range=0.5,
+        )
+    ).double()
     packed = pack(ragged_examples(LENGTHS), 20)
     for call in (lambda: fit(model, packed, steps=1), lambda: evaluate(model, packed)):
         with pytest.raises(ValueError, match="does not keep packed documents apart"):

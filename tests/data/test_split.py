@@ -1,4 +1,5 @@
 """One split for all tasks, and no near-duplicate across it."""
+
 from collections import Counter
 
 import numpy as np
@@ -17,8 +18,9 @@ def test_the_parts_are_80_10_10_and_depend_on_the_name_alone():
     first = Document("p", "p.a", "one text")
     assert part_of(first) == part_of(Document("p", "p.a", "another"))
     # The split is a promise to every reader: these four never change.
-    assert [part_of(Document("networkx", f"networkx.{n}", "")) for n in
-            ("Graph", "DiGraph", "algorithms.core", "convert")] == ["train", "validation", "train", "train"]
+    assert [
+        part_of(Document("networkx", f"networkx.{n}", "")) for n in ("Graph", "DiGraph", "algorithms.core", "convert")
+    ] == ["train", "validation", "train", "train"]
 
 
 def test_a_text_that_repeats_a_test_document_leaves_train():

@@ -1,4 +1,5 @@
 """The docs tasks: masks that hide the answer, summaries that are there."""
+
 import pytest
 
 from lmtune.data import docstrings, tasks
@@ -15,13 +16,18 @@ def test_language_modelling_has_three_disjoint_parts(networkx_texts):
     assert not set(train) & set(validation + test) and not set(validation) & set(test)
 
 
-@pytest.mark.parametrize("text, masked", [
-    ("import numpy as np", "import library as library"),
-    (">>> G = nx.Graph(); plt.plot(x)", ">>> G = library.Graph(); library.plot(x)"),
-    ("NetworkX and scikit-learn, PyTorch", "library and library, library"),
-    ("the input, an index, npoints and max_np2", "the input, an index, npoints and max_np2"),
-    ("scipy.sparse", "library.sparse"), ("`torch`", "`library`"), ("np.int64", "library.int64"),
-])
+@pytest.mark.parametrize(
+    "text, masked",
+    [
+        ("import numpy as np", "import library as library"),
+        (">>> G = nx.Graph(); plt.plot(x)", ">>> G = library.Graph(); library.plot(x)"),
+        ("NetworkX and scikit-learn, PyTorch", "library and library, library"),
+        ("the input, an index, npoints and max_np2", "the input, an index, npoints and max_np2"),
+        ("scipy.sparse", "library.sparse"),
+        ("`torch`", "`library`"),
+        ("np.int64", "library.int64"),
+    ],
+)
 def test_names_are_masked_in_prose_and_code(text, masked):
     assert tasks.mask_names(text) == masked
 

@@ -1,14 +1,17 @@
 """A reader's own text: what is read, how it is held out, and how bad files are refused."""
+
 import json
+import time
 
 import pytest
 
-from lmtune.data.text_files import PASSAGE, Pair, hold_out, read
+from lmtune.data.text_files import PASSAGE, Pair, hold_out, pieces, read
 
 
 def lines(path, rows):
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)) + "\n"
-                            for row in rows), "utf8")
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)) + "\n" for row in rows), "utf8"
+    )
     return path
 
 
@@ -38,12 +41,19 @@ def test_json_lines_of_texts_and_of_pairs(tmp_path):
     assert read(pairs) == [Pair("", "b")]
 
 
-@pytest.mark.parametrize("row, said", [
-    ('{"text": "cut', "line 2 is not JSON"), ("[1]", "line 2 has list"), ({"txt": "a"}, r"line 2 has \['txt'\]"),
-    ({"text": 3}, "line 2 has"), ({"prompt": "a"}, "each a string"), ({"prompt": "a", "completion": " "}, "empty completion"),
-    ({"prompt": "a", "completion": "b"}, "line 2 holds prompts and completions and the lines before it texts"),
-    ({"text": "a", "completion": "b"}, "give \"text\" alone"),
-])
+@pytest.mark.parametrize(
+    "row, said",
+    [
+        ('{"text": "cut', "line 2 is not JSON"),
+        ("[1]", "line 2 has list"),
+        ({"txt": "a"}, r"line 2 has \['txt'\]"),
+        ({"text": 3}, "line 2 has"),
+        ({"prompt": "a"}, "each a string"),
+        ({"prompt": "a", "completion": " "}, "empty completion"),
+        ({"prompt": "a", "completion": "b"}, "line 2 holds prompts and completions and the lines before it texts"),
+        ({"text": "a", "completion": "b"}, 'give "text" alone'),
+    ],
+)
 def test_a_bad_line_is_named_by_its_number(tmp_path, row, said):
     with pytest.raises(ValueError, match=said):
         read(lines(tmp_path / "a.jsonl", [{"text": "good"}, row]))
@@ -63,26 +73,28 @@ def test_files_of_two_kinds_in_a_folder_are_refused(tmp_path):
         read(tmp_path)
 
 
-@pytest.mark.parametrize("content, said", [
-    (b"", "holds no text"), (b" \n\t\n", "holds no text"), (b"PK\x03\x04\xff\x00", "not text in UTF-8.*byte 4 is 0xff"),
-    (b"abc\x00def", "zero bytes"), ("über".encode("utf-16"), "not text in UTF-8"),
-])
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (b"", "holds no text"),
+        (b" \n\t\n", "holds no text"),
+        (b"PK\x03\x04\xff\x00", "not text in UTF-8.*byte 4 is 0xff"),
+        (b"abc\x00def", "zero bytes"),
+        ("über".encode("utf-16"), "not text in UTF-8"),
+    ],
+)
 def test_what_is_no_text_is_refused(tmp_path, content, said):
     (tmp_path / "a.txt").write_bytes(content)
     with pytest.raises(ValueError, match=said):
         read(tmp_path / "a.txt")
 
 
-def test_what_is_not_there_or_too_much_is_refused(tmp_path):
+def test_what_is_not_there_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no file or folder"):
         read(tmp_path / "none")
     (tmp_path / "a.png").write_bytes(b"1")
     with pytest.raises(ValueError, match="holds 1 files and none that ends in .txt"):
         read(tmp_path)
-    with (tmp_path / "big.txt").open("wb") as file:
-        file.truncate(200_000_000)
-    with pytest.raises(ValueError, match="200 MB of text and the limit is 100 MB.*about 3.0 GB"):
-        read(tmp_path / "big.txt")
 
 
 def test_held_out_documents_are_chosen_by_content():
@@ -103,3 +115,38 @@ def test_of_few_texts_the_ends_are_held_out():
     assert hold_out([Pair("a", "b")] * 3, 0.1) == ([Pair("a", "b")] * 3, [])
     with pytest.raises(ValueError, match="share is 1"):
         hold_out(["a"], 1)
+
+
+def test_a_file_in_pieces_gives_the_same_documents(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("\n\n".join(f"{i} " + "wörd " * 40 for i in range(300)), "utf8")
+    lines(tmp_path / "b.jsonl", [{"text": f"{i} ü " + "x" * (i % 50)} for i in range(500)])
+    for file, size in ((path, 2000), (tmp_path / "b.jsonl", 700)):
+        found = list(pieces(file, size))
+        assert len(found) > 10 and found[0].begin == 0 and found[-1].end == file.stat().st_size
+        assert all(a.end == b.begin for a, b in zip(found, found[1:]))
+        whole, cut = list(next(pieces(file)).documents()), [d for piece in found for d in piece.documents()]
+        assert "\n\n".join(whole).split() == "\n\n".join(cut).split()
+        assert file.suffix == ".txt" or whole == cut
+    text = tmp_path / "c.txt"
+    text.write_text("ü" * 5000, "utf8")  # no border anywhere: between two characters
+    assert "".join(d for piece in pieces(text, 999) for d in piece.documents()) == "ü" * 5000
+
+
+def test_a_bad_line_far_into_a_file_has_its_own_number(tmp_path):
+    path = lines(tmp_path / "a.jsonl", [{"text": "good"}] * 400 + ["{bad"])
+    with pytest.raises(ValueError, match="a.jsonl line 401 is not JSON"):
+        list(list(pieces(path, 500))[-1].documents())
+    lines(tmp_path / "b.jsonl", ['{"text": "a", "x": ' + "[" * 100_000 + "}"])
+    with pytest.raises(ValueError, match="line 1 is not JSON .nested too deep"):
+        read(tmp_path / "b.jsonl")
+
+
+def test_reading_takes_time_in_proportion_to_the_text(tmp_path):
+    path, taken = tmp_path / "a.txt", []
+    for size in (2_000_000, 8_000_000):
+        path.write_text("a line of words\n" * (size // 16))
+        began = time.process_time()
+        read(path)
+        taken.append(time.process_time() - began)
+    assert taken[1] < 12 * taken[0]  # four times as much; 16 times when what is left was copied for each passage

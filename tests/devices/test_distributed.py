@@ -1,4 +1,5 @@
 """Two gloo processes equal one."""
+
 import os
 import time
 
@@ -6,7 +7,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from lmtune.data.examples import IGNORED
+from lmtune.data.kinds import IGNORED
 from lmtune.training import checkpoint
 from lmtune.training.evaluation import evaluate
 from lmtune.training.loop import fit
@@ -56,8 +57,12 @@ def trained(**settings):
     model = tiny_gpt2()
     settings = {"lr": 0.5, "optimizer": sgd, "clip": 0.3, "schedule": "linear", **settings}
     history = fit(model, EXAMPLES, validation=HELD_OUT, **settings)
-    return {"weights": {n: p.detach() for n, p in model.named_parameters()}, "losses": history.losses,
-            "norms": [s.norm for s in history.steps], "validation": history.final.loss}
+    return {
+        "weights": {n: p.detach() for n, p in model.named_parameters()},
+        "losses": history.losses,
+        "norms": [s.norm for s in history.steps],
+        "validation": history.final.loss,
+    }
 
 
 def same(a, b, tolerance=1e-6):
@@ -146,8 +151,9 @@ def test_each_process_draws_dropout_of_its_own(tmp_path):
     def work(rank):
         model = tiny_gpt2(resid_pdrop=0.5)
         seen = []
-        model.transformer.h[0].register_forward_hook(lambda m, a, output: seen.append(
-            (output[0] if isinstance(output, tuple) else output).detach()))
+        model.transformer.h[0].register_forward_hook(
+            lambda m, a, output: seen.append((output[0] if isinstance(output, tuple) else output).detach())
+        )
         fit(model, twice, steps=1, batch_size=1)
         return seen[0]
 
@@ -174,8 +180,9 @@ def test_one_process_writes_and_both_resume(tmp_path):
     first, second = in_two_processes(tmp_path, work)
     assert largest_difference(first, second) == 0.0
     assert [p.name for p in checkpoint.existing(folder)] == ["step-00000004", "step-00000006"]
-    unbroken = sgd_step(tiny_gpt2(), EXAMPLES, steps=6, batch_size=1, accumulate=2, optimizer=None, lr=1e-3,
-                        schedule="linear", clip=1.0)
+    unbroken = sgd_step(
+        tiny_gpt2(), EXAMPLES, steps=6, batch_size=1, accumulate=2, optimizer=None, lr=1e-3, schedule="linear", clip=1.0
+    )
     start = {n: p.detach() for n, p in tiny_gpt2().named_parameters()}
     assert largest_difference({n: start[n] - w for n, w in first.items()}, unbroken) < 1e-6
 

@@ -1,4 +1,5 @@
 """Scripts in several processes: they run, they agree, and none is left behind."""
+
 import os
 import signal
 import subprocess
@@ -51,7 +52,10 @@ def all_gone(found, seconds=30):
 
 @needs_loopback
 def test_two_processes_add_up(tmp_path):
-    said = launch.torchrun(script(tmp_path, """
+    said = launch.torchrun(
+        script(
+            tmp_path,
+            """
 import sys, torch, torch.distributed as dist
 dist.init_process_group("gloo")
 t = torch.tensor([dist.get_rank() + 1.0])
@@ -59,7 +63,10 @@ dist.all_reduce(t)
 if dist.get_rank() == 0:
     print("sum", t.item(), sys.argv[1], torch.get_num_threads())
 dist.destroy_process_group()
-"""), "given")
+""",
+        ),
+        "given",
+    )
     assert "sum 3.0 given 1" in said
 
 
@@ -86,10 +93,16 @@ def test_nothing_is_left_after_the_time_limit(tmp_path):
 def test_nothing_is_left_after_an_interrupt_or_a_kill(tmp_path, sign):
     path = script(tmp_path, SLEEPER)
     parent = subprocess.Popen(
-        [sys.executable, "-c", f"from lmtune.devices.launch import torchrun; torchrun({str(path)!r}, {str(tmp_path)!r})"],
-        cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL,
+        [
+            sys.executable,
+            "-c",
+            f"from lmtune.devices.launch import torchrun; torchrun({str(path)!r}, {str(tmp_path)!r})",
+        ],
+        cwd=Path(__file__).parents[2],
+        stderr=subprocess.DEVNULL,
         # A shell lets its background jobs ignore the interrupt, and their children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     found = pids(tmp_path)
     assert all(map(alive, found))
     os.kill(parent.pid, sign)

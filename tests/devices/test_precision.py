@@ -1,4 +1,5 @@
 """Half precision: what "auto" means, and fp16's scaler, which runs on any processor."""
+
 import pytest
 import torch
 
@@ -30,8 +31,10 @@ def overflowing(update):
 
 @pytest.mark.parametrize("clip", [0.05, None])
 def test_row_11_the_update_does_not_depend_on_the_loss_scale(clip):
-    moved = [sgd_step(single(), EXAMPLES, steps=1, precision="fp16", loss_scale=scale, clip=clip, lr=0.1)
-             for scale in (1.0, 2.0**16)]
+    moved = [
+        sgd_step(single(), EXAMPLES, steps=1, precision="fp16", loss_scale=scale, clip=clip, lr=0.1)
+        for scale in (1.0, 2.0**16)
+    ]
     assert largest_difference(*moved) < 1e-4
     if clip:
         norm = torch.cat([m.flatten() for m in moved[1].values()]).norm().item()
@@ -112,6 +115,7 @@ def test_row_29_auto_takes_bf16_only_where_the_card_has_it(monkeypatch):
     def card(native):
         def supported(including_emulation=True):
             return native or including_emulation
+
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
         return precision.resolve("auto", GPU)
 

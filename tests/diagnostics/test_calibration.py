@@ -1,4 +1,5 @@
 """Calibration error by hand, at its edges, and against what is no probability."""
+
 import pytest
 import torch
 
@@ -35,13 +36,16 @@ def test_a_confidence_of_one_and_one_bin():
     assert len(reliability(probabilities, labels, bins=1)) == 1
 
 
-@pytest.mark.parametrize("probabilities, labels, words", [
-    (torch.randn(4, 3) * 5, torch.zeros(4, dtype=torch.long), "softmax"),
-    (torch.eye(3), torch.zeros(2, dtype=torch.long), "shape"),
-    (torch.zeros(0, 3), torch.zeros(0, dtype=torch.long), "N at least 1"),
-    (torch.eye(3), torch.tensor([0, 1, -100]), "whole numbers from 0 to 2"),
-    (torch.eye(3), torch.tensor([0.0, 1, 2]), "whole numbers"),
-])
+@pytest.mark.parametrize(
+    "probabilities, labels, words",
+    [
+        (torch.randn(4, 3) * 5, torch.zeros(4, dtype=torch.long), "softmax"),
+        (torch.eye(3), torch.zeros(2, dtype=torch.long), "shape"),
+        (torch.zeros(0, 3), torch.zeros(0, dtype=torch.long), "N at least 1"),
+        (torch.eye(3), torch.tensor([0, 1, -100]), "whole numbers from 0 to 2"),
+        (torch.eye(3), torch.tensor([0.0, 1, 2]), "whole numbers"),
+    ],
+)
 def test_unfit_input_is_refused(probabilities, labels, words):
     with pytest.raises(ValueError, match=words):
         expected_calibration_error(probabilities, labels)

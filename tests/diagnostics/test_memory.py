@@ -1,4 +1,5 @@
 """The estimate on paper is what autograd really keeps, and the explorer says the estimate."""
+
 import json
 import re
 from html import unescape
@@ -7,8 +8,8 @@ import pytest
 import torch
 
 import lmtune
-from lmtune.diagnostics import memory
 from lmtune.diagnostics.memory import SHAPES, activation_bytes, estimate, saved_bytes, shape_of
+from lmtune.notebook import memory_explorer
 from tests.tiny import tiny_gpt2
 
 
@@ -24,8 +25,10 @@ def test_parameters_and_shape(name):
     assert SHAPES[name].parameters == sum(p.numel() for p in model.parameters())
 
 
-@pytest.mark.parametrize("name, parameters", [("gpt2", 124_439_808), ("gpt2-medium", 354_823_168),
-                                              ("gpt2-large", 774_030_080), ("gpt2-xl", 1_557_611_200)])
+@pytest.mark.parametrize(
+    "name, parameters",
+    [("gpt2", 124_439_808), ("gpt2-medium", 354_823_168), ("gpt2-large", 774_030_080), ("gpt2-xl", 1_557_611_200)],
+)
 def test_published_sizes(name, parameters):
     assert SHAPES[name].parameters == parameters
 
@@ -77,12 +80,12 @@ def test_parts_of_the_estimate():
 
 def test_the_explorer_is_given_the_estimate(monkeypatch):
     pages = []
-    monkeypatch.setattr(memory, "publish", lambda page, text: pages.append(page))
-    memory.explore_memory("find the largest model")
+    monkeypatch.setattr(memory_explorer, "publish", lambda page, text: pages.append(page))
+    memory_explorer.explore_memory("find the largest model")
     numbers = json.loads(unescape(re.search(r'data-numbers="([^"]*)"', pages[0])[1]))
     for name, shape in SHAPES.items():
         given = numbers["models"][name]
-        for way, (precision, checkpointing) in memory._WAYS.items():
+        for way, (precision, checkpointing) in memory_explorer._WAYS.items():
             paper = estimate(shape, 1024, precision=precision, checkpointing=checkpointing)
             per_parameter = (6 if numbers["half"][way] else 4) + 4 + numbers["state"]["adamw"]
             assert given["parameters"] * per_parameter + 1024 * given["token"][way] == paper.total

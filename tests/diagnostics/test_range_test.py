@@ -1,4 +1,5 @@
 """The range test: it changes nothing, and its readings are what they say."""
+
 import copy
 import math
 
@@ -36,7 +37,7 @@ def test_the_rates_rise_evenly_in_their_logarithm():
     result = lmtune.range_test(tiny_gpt2(), EXAMPLES, low=1e-5, high=1e-2, steps=31)
     assert result.rates[0] == pytest.approx(1e-5) and result.rates[-1] == pytest.approx(1e-2)
     ratios = [b / a for a, b in zip(result.rates, result.rates[1:])]
-    assert ratios == pytest.approx([10 ** 0.1] * 30)
+    assert ratios == pytest.approx([10**0.1] * 30)
 
 
 def test_it_stops_where_training_breaks_down():

@@ -1,4 +1,5 @@
 """The tabular benchmark: what is looked up is what was measured."""
+
 import itertools
 import math
 
@@ -34,7 +35,8 @@ def test_between_two_rates_it_is_straight_in_the_logarithm_and_else_the_nearest(
     ends = [table.curve({"lr": lr, "warmup": 0, "weight_decay": 0.01}) for lr in (1e-3, 1e-2)]
     assert middle == pytest.approx(np.mean(ends, axis=0))
     assert table.curve({"lr": 1e-2, "warmup": 3, "weight_decay": 0.11}) == pytest.approx(
-        [loss(1e-2, 4, 1.0, look) for look in LOOKS])
+        [loss(1e-2, 4, 1.0, look) for look in LOOKS]
+    )
 
 
 def test_the_objective_reports_each_look_and_can_be_pruned(table):
@@ -57,4 +59,4 @@ def test_what_was_not_measured_is_refused(table):
 def test_an_unknown_study_is_refused():
     with pytest.raises(ValueError, match="name is 'nothing'; allowed: one of"):
         recorded("nothing")
-    assert recorded("hyperparameter_tuning_table")["results"]["rows"]
+    assert recorded("hyperparameter_tuning/table")["results"]["rows"]

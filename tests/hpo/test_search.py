@@ -1,4 +1,5 @@
 """Hyperparameter search: what is drawn, what is survived, and one study for many processes."""
+
 import gc
 import logging
 import math
@@ -45,8 +46,11 @@ def drawn(result):
 
 
 def test_the_best_settings_and_the_table():
-    result = search(lambda s, _: (s["x"] - 1) ** 2 + s["n"] + (s["kind"] == "bad"),
-                    {"x": Float(-5, 5), "n": Integer(0, 3), "kind": ["bad", "good"]}, 30)
+    result = search(
+        lambda s, _: (s["x"] - 1) ** 2 + s["n"] + (s["kind"] == "bad"),
+        {"x": Float(-5, 5), "n": Integer(0, 3), "kind": ["bad", "good"]},
+        30,
+    )
     table = result.table()
     assert list(table) == ["x", "n", "kind", "state", "value", "step", "seconds", "error"]
     assert len(table) == 30 and set(table["state"]) == {"complete"} and (table["seconds"] >= 0).all()
@@ -60,8 +64,7 @@ def test_the_best_settings_and_the_table():
 
 def test_what_is_drawn_lies_within_the_space():
     seen = []
-    space = {"lr": Float(1e-4, 1e-1, log=True), "n": Integer(1, 4), "k": np.array([0.5, 1.5]),
-             "none": [None, True]}
+    space = {"lr": Float(1e-4, 1e-1, log=True), "n": Integer(1, 4), "k": np.array([0.5, 1.5]), "none": [None, True]}
     search(lambda s, _: seen.append(s) or 0.0, space, 40, sampler="random")
     assert all(1e-4 <= s["lr"] <= 1e-1 and type(s["lr"]) is float for s in seen)
     assert {s["n"] for s in seen} == {1, 2, 3, 4} and {s["k"] for s in seen} == {0.5, 1.5}
@@ -91,8 +94,7 @@ def test_a_grid_is_walked_once_in_order():
     seen = []
     for trials in (None, 50):
         seen.clear()
-        result = search(lambda s, _: seen.append((s["a"], s["b"])) or s["a"], space, trials,
-                        sampler="grid")
+        result = search(lambda s, _: seen.append((s["a"], s["b"])) or s["a"], space, trials, sampler="grid")
         assert seen == [(1, "u"), (1, "v"), (2, "u"), (2, "v"), (3, "u"), (3, "v")]
     assert result.settings == {"a": 1, "b": "u"}
 
@@ -170,8 +172,12 @@ def test_failed_trials_are_recorded_and_survived():
     table = result.table()
     assert list(table["state"]) == ["complete", *["failed"] * 4, "complete", "complete"]
     assert result.settings == {"x": 6} and result.value == 3.0 and type(result.value) is float
-    assert list(table["error"][1:5]) == ["ZeroDivisionError: no such thing", "the value is nan",
-                                         "the value is inf", "the value is -inf"]
+    assert list(table["error"][1:5]) == [
+        "ZeroDivisionError: no such thing",
+        "the value is nan",
+        "the value is inf",
+        "the value is -inf",
+    ]
     assert "in objective" in result.trials[1].user_attrs["traceback"]
 
 
@@ -218,8 +224,9 @@ def test_row_31_the_model_is_dead_after_each_trial():
 
     gc.disable()  # so that nothing but the search collects
     try:
-        result = search(objective, {"end": ["raise", "prune", "tensor", "float"], "cycle": [True, False]},
-                        sampler="grid")
+        result = search(
+            objective, {"end": ["raise", "prune", "tensor", "float"], "cycle": [True, False]}, sampler="grid"
+        )
         alive.append(sum(model() is not None for model in models))
     finally:
         gc.enable()
@@ -244,8 +251,13 @@ def test_optuna_is_quiet_and_the_verbosity_is_put_back():
 
 def test_the_bar_counts_trials_and_goes_away(monkeypatch):
     bars = []
-    monkeypatch.setattr(search_module, "tqdm", lambda tqdm=search_module.tqdm, **settings: bars.append(
-        (settings, tqdm(**{**settings, "file": open(os.devnull, "w")}))) or bars[-1][1])
+    monkeypatch.setattr(
+        search_module,
+        "tqdm",
+        lambda tqdm=search_module.tqdm, **settings: (
+            bars.append((settings, tqdm(**{**settings, "file": open(os.devnull, "w")}))) or bars[-1][1]
+        ),
+    )
     lmtune.search(lambda s, _: 1 / s["x"], {"x": [0, 1]}, sampler="grid")
     [(settings, bar)] = bars
     assert settings["leave"] is False and bar.n == settings["total"] == 2
@@ -290,8 +302,12 @@ else:
 
 
 def child(folder, role):
-    return subprocess.Popen([sys.executable, "-c", CHILD, str(folder), role], stdout=subprocess.PIPE,
-                            text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(folder), role],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
 
 
 def kill_in_the_third_trial(folder):
@@ -346,8 +362,13 @@ def test_a_live_process_keeps_its_trial_and_a_dead_one_is_taken_over(tmp_path):
         assert other.stdout.readline() == "hanging\n"
         timer = threading.Timer(1.0, other.kill)
         timer.start()
-        result = search(lambda s, _: calls.append((s["x"], timer.finished.is_set())) or s["x"],
-                        {"x": Float(0, 1)}, 4, sampler="random", storage=tmp_path / "s.db")
+        result = search(
+            lambda s, _: calls.append((s["x"], timer.finished.is_set())) or s["x"],
+            {"x": Float(0, 1)},
+            4,
+            sampler="random",
+            storage=tmp_path / "s.db",
+        )
         timer.join()
     assert [killed for _, killed in calls] == [False, True]
     assert sorted(os.listdir(tmp_path)) == ["calls", "s.db", "s.db.lock"]
@@ -397,44 +418,47 @@ def test_more_trials_and_another_name_in_the_same_file(tmp_path):
 # -- bad input ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make, message", [
-    (lambda: Float(2, 1), "low is 2.0; allowed: at most high, which is 1.0"),
-    (lambda: Integer(2, 1), "low is 2; allowed: at most high, which is 1"),
-    (lambda: Float(0, 1, log=True), "low is 0.0; allowed: with log=True"),
-    (lambda: Integer(0, 1, log=True), "low is 0; allowed: with log=True"),
-    (lambda: Float(math.nan, 1), "low is nan; allowed: a finite number"),
-    (lambda: Float(0, math.inf), "high is inf"),
-    (lambda: Float("0", 1), "low is '0'"),
-    (lambda: Integer(0, 1.5), "high is 1.5; allowed: a whole number"),
-    (lambda: Integer(True, 2), "low is True"),
-    (lambda: search(bowl, {}), r"space is \{\}; allowed: a dict such as"),
-    (lambda: search(bowl, {}, sampler="grid"), r"space is \{\}; allowed: a dict such as"),
-    (lambda: search(bowl, [1, 2]), "allowed: a dict such as"),
-    (lambda: search(bowl, {"x": []}, sampler="grid"), r"space\['x'\] is \[\]; allowed: a list with"),
-    (lambda: search(bowl, {"x": 0.1}), r"space\['x'\] is 0.1; allowed: a Float"),
-    (lambda: search(bowl, {"x": "abc"}), r"space\['x'\] is 'abc'; allowed: a Float"),
-    (lambda: search(bowl, {"x": [(0.9, 0.95)]}), "name other things and look them up"),
-    (lambda: search(bowl, {"x": [1, math.nan]}), r"space\['x'\] is \[1, nan\]"),
-    (lambda: search(bowl, {"x": [1, 2, 1.0]}), "each choice once"),
-    (lambda: search(bowl, {1: [1]}), "names that are text"),
-    (lambda: search(bowl, {"value": [1]}), "columns of the table"),
-    (lambda: search(bowl, LINE, sampler="grid"), "with sampler='grid', a dict of lists"),
-    (lambda: search(bowl, lambda t: {}, sampler="grid"), "with sampler='grid', a dict of lists"),
-    (lambda: search(bowl, {"x": [1, 2, 3]}, 2, sampler="grid"), "trials is 2; .*the 3 combinations"),
-    (lambda: search(bowl, LINE, sampler="bayes"), "sampler is 'bayes'; allowed: 'grid', 'random', 'tpe'"),
-    (lambda: search(bowl, LINE, sampler=None), "sampler is None"),
-    (lambda: search(bowl, LINE, pruner="mean"), "pruner is 'mean'; allowed: 'median', 'halving', None"),
-    (lambda: search(bowl, LINE, pruner=[]), r"pruner is \[\]"),
-    (lambda: search(bowl, LINE, trials=0), "trials is 0; allowed: a whole number of at least 1"),
-    (lambda: search(bowl, LINE, seed=-1), "seed is -1"),
-    (lambda: search(3, LINE), "objective is 3; allowed: a function"),
-    (lambda: search(bowl, LINE, name=""), "name is ''"),
-    (lambda: search(bowl, LINE, storage=3), "storage is 3; allowed: the path of a file"),
-    (lambda: search(bowl, LINE, storage="sqlite:///s.db"), "allowed: the path of a file"),
-    (lambda: search(bowl, LINE, storage="no/such/folder/s.db"), "a folder that exists and can be written"),
-    (lambda: search(bowl, LINE, storage="."), "a folder that exists and can be written"),
-    (lambda: search(bowl, LINE, storage="a?b.db"), "a path without"),
-])
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: Float(2, 1), "low is 2.0; allowed: at most high, which is 1.0"),
+        (lambda: Integer(2, 1), "low is 2; allowed: at most high, which is 1"),
+        (lambda: Float(0, 1, log=True), "low is 0.0; allowed: with log=True"),
+        (lambda: Integer(0, 1, log=True), "low is 0; allowed: with log=True"),
+        (lambda: Float(math.nan, 1), "low is nan; allowed: a finite number"),
+        (lambda: Float(0, math.inf), "high is inf"),
+        (lambda: Float("0", 1), "low is '0'"),
+        (lambda: Integer(0, 1.5), "high is 1.5; allowed: a whole number"),
+        (lambda: Integer(True, 2), "low is True"),
+        (lambda: search(bowl, {}), r"space is \{\}; allowed: a dict such as"),
+        (lambda: search(bowl, {}, sampler="grid"), r"space is \{\}; allowed: a dict such as"),
+        (lambda: search(bowl, [1, 2]), "allowed: a dict such as"),
+        (lambda: search(bowl, {"x": []}, sampler="grid"), r"space\['x'\] is \[\]; allowed: a list with"),
+        (lambda: search(bowl, {"x": 0.1}), r"space\['x'\] is 0.1; allowed: a Float"),
+        (lambda: search(bowl, {"x": "abc"}), r"space\['x'\] is 'abc'; allowed: a Float"),
+        (lambda: search(bowl, {"x": [(0.9, 0.95)]}), "name other things and look them up"),
+        (lambda: search(bowl, {"x": [1, math.nan]}), r"space\['x'\] is \[1, nan\]"),
+        (lambda: search(bowl, {"x": [1, 2, 1.0]}), "each choice once"),
+        (lambda: search(bowl, {1: [1]}), "names that are text"),
+        (lambda: search(bowl, {"value": [1]}), "columns of the table"),
+        (lambda: search(bowl, LINE, sampler="grid"), "with sampler='grid', a dict of lists"),
+        (lambda: search(bowl, lambda t: {}, sampler="grid"), "with sampler='grid', a dict of lists"),
+        (lambda: search(bowl, {"x": [1, 2, 3]}, 2, sampler="grid"), "trials is 2; .*the 3 combinations"),
+        (lambda: search(bowl, LINE, sampler="bayes"), "sampler is 'bayes'; allowed: 'grid', 'random', 'tpe'"),
+        (lambda: search(bowl, LINE, sampler=None), "sampler is None"),
+        (lambda: search(bowl, LINE, pruner="mean"), "pruner is 'mean'; allowed: 'median', 'halving', None"),
+        (lambda: search(bowl, LINE, pruner=[]), r"pruner is \[\]"),
+        (lambda: search(bowl, LINE, trials=0), "trials is 0; allowed: a whole number of at least 1"),
+        (lambda: search(bowl, LINE, seed=-1), "seed is -1"),
+        (lambda: search(3, LINE), "objective is 3; allowed: a function"),
+        (lambda: search(bowl, LINE, name=""), "name is ''"),
+        (lambda: search(bowl, LINE, storage=3), "storage is 3; allowed: the path of a file"),
+        (lambda: search(bowl, LINE, storage="sqlite:///s.db"), "allowed: the path of a file"),
+        (lambda: search(bowl, LINE, storage="no/such/folder/s.db"), "a folder that exists and can be written"),
+        (lambda: search(bowl, LINE, storage="."), "a folder that exists and can be written"),
+        (lambda: search(bowl, LINE, storage="a?b.db"), "a path without"),
+    ],
+)
 def test_bad_input_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -1,4 +1,5 @@
 """Dropout that is set on a loaded model takes effect, in every family's way of holding its rate."""
+
 import pytest
 import torch
 from torch import nn
@@ -13,14 +14,26 @@ def gpt2():
 
 def llama():
     from transformers import LlamaConfig, LlamaForCausalLM
-    return LlamaForCausalLM(LlamaConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-                                        num_attention_heads=2, vocab_size=100))
+
+    return LlamaForCausalLM(
+        LlamaConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, vocab_size=100)
+    )
 
 
 def bert():
     from transformers import BertConfig, BertForMaskedLM
-    return BertForMaskedLM(BertConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=2, vocab_size=100,
-                                      num_attention_heads=2, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
+
+    return BertForMaskedLM(
+        BertConfig(
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            vocab_size=100,
+            num_attention_heads=2,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+        )
+    )
 
 
 def varies(model):

@@ -1,4 +1,5 @@
 """The encoder: the published weights or none, and embeddings that padding does not change."""
+
 import importlib.metadata
 import shutil
 from pathlib import Path
@@ -37,8 +38,11 @@ def copied(tmp_path):
 
 def test_similar_sentences_lie_near_each_other_and_padding_changes_nothing(loaded):
     model, tokenizer = loaded
-    texts = ["Return the sum of an array.", "Add up all elements of the array and give the total back.",
-             "Draw a line chart with a legend in the upper left corner."]
+    texts = [
+        "Return the sum of an array.",
+        "Add up all elements of the array and give the total back.",
+        "Draw a line chart with a legend in the upper left corner.",
+    ]
     together = embed(model, tokenizer, texts)
     assert together.shape == (3, 384) and torch.allclose(together.norm(dim=1), torch.ones(3))
     assert together[0] @ together[1] > 0.5 > 0.3 > together[0] @ together[2]

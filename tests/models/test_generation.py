@@ -1,4 +1,5 @@
 """Writing text: the same for the same seed, within the context, ending where the text ends."""
+
 import pytest
 import torch
 
@@ -25,8 +26,9 @@ def test_greedy_takes_the_likeliest_token_each_time(model, tiny_tokenizer):
 
 def test_sampling_depends_on_its_seed_and_leaves_the_global_state(model, tiny_tokenizer):
     state = torch.random.get_rng_state()
-    one, again, other = (lmtune.generate(model, tiny_tokenizer, "a", max_new_tokens=12, temperature=1.0,
-                                         seed=s) for s in (1, 1, 2))
+    one, again, other = (
+        lmtune.generate(model, tiny_tokenizer, "a", max_new_tokens=12, temperature=1.0, seed=s) for s in (1, 1, 2)
+    )
     assert one == again != other
     assert torch.equal(state, torch.random.get_rng_state())
 

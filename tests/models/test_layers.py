@@ -1,4 +1,5 @@
 """Depths, what is frozen, and a rate for each layer."""
+
 import pytest
 import torch
 from transformers import BertConfig, BertModel
@@ -14,12 +15,19 @@ def tiny_bert():
     return BertModel(config, add_pooling_layer=False)
 
 
-@pytest.mark.parametrize("model, first, last", [
-    (tiny_gpt2, "transformer.wte.weight", ("transformer.ln_f.weight", 2)),
-    (tiny_llama, "model.embed_tokens.weight", ("lm_head.weight", 3)),
-    (lambda: lmtune.classifier(tiny_gpt2(), 3), "base.wte.weight", ("head.weight", 3)),
-    (lambda: lmtune.classifier(tiny_bert(), 3, pooling="mean"), "base.embeddings.LayerNorm.weight", ("head.bias", 3)),
-])
+@pytest.mark.parametrize(
+    "model, first, last",
+    [
+        (tiny_gpt2, "transformer.wte.weight", ("transformer.ln_f.weight", 2)),
+        (tiny_llama, "model.embed_tokens.weight", ("lm_head.weight", 3)),
+        (lambda: lmtune.classifier(tiny_gpt2(), 3), "base.wte.weight", ("head.weight", 3)),
+        (
+            lambda: lmtune.classifier(tiny_bert(), 3, pooling="mean"),
+            "base.embeddings.LayerNorm.weight",
+            ("head.bias", 3),
+        ),
+    ],
+)
 def test_depths_grow_from_the_embeddings_to_the_head(model, first, last):
     model = model()
     found = depths(model)
@@ -63,8 +71,14 @@ def test_each_layer_has_its_rate_and_each_trainable_parameter_stands_once():
     optimizer = layerwise(0.5)(model, Config(lr=0.8, weight_decay=0.1))
     rate = {id(p): (g["lr"], g["weight_decay"]) for g in optimizer.param_groups for p in g["params"]}
     assert sum(len(g["params"]) for g in optimizer.param_groups) == len(rate) == len(list(model.parameters()))
-    want = {"head.weight": (0.8, 0.1), "head.bias": (0.8, 0.0), "base.h.1.attn.c_attn.weight": (0.4, 0.1),
-            "base.ln_f.weight": (0.4, 0.0), "base.h.0.mlp.c_fc.bias": (0.2, 0.0), "base.wte.weight": (0.1, 0.1)}
+    want = {
+        "head.weight": (0.8, 0.1),
+        "head.bias": (0.8, 0.0),
+        "base.h.1.attn.c_attn.weight": (0.4, 0.1),
+        "base.ln_f.weight": (0.4, 0.0),
+        "base.h.0.mlp.c_fc.bias": (0.2, 0.0),
+        "base.wte.weight": (0.1, 0.1),
+    }
     named = dict(model.named_parameters())
     for name, (lr, decay) in want.items():
         assert rate[id(named[name])] == pytest.approx((lr, decay)), name

@@ -1,4 +1,5 @@
 """Loading: shipped models, local folders, and what each wrong name is told."""
+
 import json
 
 import pytest
@@ -42,13 +43,16 @@ def test_random_weights_have_the_same_shape_and_come_from_the_seed(folder):
     assert first[2].shape == first[3].shape and not torch.equal(first[2], first[3])
 
 
-@pytest.mark.parametrize("name, kind, words", [
-    ("pockt", OSError, "Did you mean 'pocket'"),
-    ("someone/no-such-model", OSError, "not on this machine"),
-    ("no/such/folder", ValueError, "no folder"),
-    ("./nowhere", ValueError, "no folder"),
-    ("", OSError, "no config.json"),
-])
+@pytest.mark.parametrize(
+    "name, kind, words",
+    [
+        ("pockt", OSError, "Did you mean 'pocket'"),
+        ("someone/no-such-model", OSError, "not on this machine"),
+        ("no/such/folder", ValueError, "no folder"),
+        ("./nowhere", ValueError, "no folder"),
+        ("", OSError, "no config.json"),
+    ],
+)
 def test_a_name_that_leads_nowhere_gets_a_remedy(name, kind, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(kind, match=words) as error:
@@ -110,8 +114,9 @@ def test_missing_weights_are_not_filled_with_random_ones(folder):
     from safetensors.torch import load_file, save_file
 
     weights = load_file(folder / "model.safetensors")
-    save_file({f"_orig_mod.{k}": v for k, v in weights.items()}, folder / "model.safetensors",
-              metadata={"format": "pt"})
+    save_file(
+        {f"_orig_mod.{k}": v for k, v in weights.items()}, folder / "model.safetensors", metadata={"format": "pt"}
+    )
     with pytest.raises(OSError, match="lacks .* weights"):
         lmtune.load(folder)
 

@@ -1,4 +1,5 @@
 """LoRA: the formula, peft's numbers, and a merged model that needs neither."""
+
 import copy
 import subprocess
 import sys
@@ -41,8 +42,12 @@ def test_logits_and_gradients_are_those_of_peft(kind):
 
     ours, theirs = ({"gpt2": tiny_gpt2, "llama": tiny_llama}[kind]() for _ in range(2))
     add_lora(ours, rank=3, alpha=12)
-    theirs = get_peft_model(theirs, LoraConfig(r=3, lora_alpha=12, target_modules=TARGETS[kind],
-                                               fan_in_fan_out=kind == "gpt2", task_type="CAUSAL_LM")).double()
+    theirs = get_peft_model(
+        theirs,
+        LoraConfig(
+            r=3, lora_alpha=12, target_modules=TARGETS[kind], fan_in_fan_out=kind == "gpt2", task_type="CAUSAL_LM"
+        ),
+    ).double()
     filled(ours)
     mine = [m for m in ours.modules() if isinstance(m, LoRALinear)]
     other = [m for m in theirs.modules() if hasattr(m, "lora_A") and len(m.lora_A)]
@@ -102,8 +107,17 @@ def family(kind):
     """A tiny model of one family, with random weights, for the vocabulary of ``tiny_tokenizer``."""
     import transformers as hf
 
-    shape = dict(vocab_size=300, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-                 num_key_value_heads=1, max_position_embeddings=32, bos_token_id=0, eos_token_id=0)
+    shape = dict(
+        vocab_size=300,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=32,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
     torch.manual_seed(0)
     return getattr(hf, f"{kind}ForCausalLM")(getattr(hf, f"{kind}Config")(**shape))
 

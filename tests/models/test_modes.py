@@ -1,4 +1,5 @@
 """Compilation, gradient checkpointing and determinism; everything comes back afterwards."""
+
 import functools
 import gc
 import weakref
@@ -53,7 +54,8 @@ def test_row_30_checkpointing_is_of_the_kind_that_frozen_embeddings_do_not_break
     """transformers 5.23 and peft hide the fault of the other kind, so the kind itself is looked at."""
     model, kinds = tiny_gpt2(), []
     model.transformer.register_forward_pre_hook(
-        lambda module, args: kinds.append(module._gradient_checkpointing_func.keywords["use_reentrant"]))
+        lambda module, args: kinds.append(module._gradient_checkpointing_func.keywords["use_reentrant"])
+    )
     fit(model, EXAMPLES, steps=1, batch_size=4, gradient_checkpointing=True)
     assert kinds == [False]
 
@@ -92,8 +94,16 @@ def references(model):
 
 def test_row_31_nothing_keeps_the_model_after_a_run(tmp_path):
     model = tiny_gpt2()
-    history = fit(model, EXAMPLES, steps=3, ema=0.9, patience=2, evaluate_every=1, folder=tmp_path,
-                  validation=ragged_examples([6], seed=1))
+    history = fit(
+        model,
+        EXAMPLES,
+        steps=3,
+        ema=0.9,
+        patience=2,
+        evaluate_every=1,
+        folder=tmp_path,
+        validation=ragged_examples([6], seed=1),
+    )
     alive = references(model)
     del model
     gc.collect()

@@ -1,4 +1,5 @@
 """The shipped models: frozen weights, complete folders, and what their cards promise."""
+
 import csv
 import hashlib
 import json

@@ -1,4 +1,5 @@
 """Prompt tuning: what is read, what is trained, and padding that changes nothing."""
+
 import pytest
 import torch
 
@@ -31,8 +32,11 @@ def test_padding_changes_nothing(pooling):
     model = prompted(pooling)
     together = collate(rows())
     alone = [collate([row]) for row in rows()]
-    assert torch.allclose(model(together["input_ids"], together["attention_mask"]),
-                          torch.cat([model(b["input_ids"], b["attention_mask"]) for b in alone]), atol=1e-12)
+    assert torch.allclose(
+        model(together["input_ids"], together["attention_mask"]),
+        torch.cat([model(b["input_ids"], b["attention_mask"]) for b in alone]),
+        atol=1e-12,
+    )
 
 
 def test_the_prompt_and_the_head_alone_are_trained():

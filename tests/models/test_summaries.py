@@ -1,4 +1,5 @@
 """Summary lines: the prompt, one written line, and ROUGE-L."""
+
 import pytest
 
 import lmtune

@@ -1,4 +1,5 @@
 """The small Transformer: causal wherever the norm stands, and the norm where it should."""
+
 import pytest
 import torch
 

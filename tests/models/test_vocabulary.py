@@ -1,4 +1,5 @@
 """New tokens: ids, the rows that they begin with, and ties that stay tied."""
+
 import pytest
 import torch
 
@@ -29,7 +30,7 @@ def test_the_rows_begin_as_asked(tiny_tokenizer, make, start):
     now = [model.get_input_embeddings().weight, model.get_output_embeddings().weight]
     assert (now[0] is now[1]) == tied and len(now[0]) == len(old[0]) + 2 == model.config.vocab_size
     for table, before in zip(now, old):
-        assert torch.equal(table[:len(before)], before)
+        assert torch.equal(table[: len(before)], before)
         if start == "pieces":
             assert torch.allclose(table[ids[0]], before[pieces].mean(0))
         elif start == "mean":
@@ -46,7 +47,7 @@ def test_text_goes_through_unchanged_and_a_window_reads_it(tiny_tokenizer):
     add_tokens(model, tokenizer, WORDS)
     ids = tokenizer(text)["input_ids"]
     assert tokenizer.decode(ids) == text and len(ids) < long
-    row, = lmtune.windows([text], tokenizer)
+    (row,) = lmtune.windows([text], tokenizer)
     assert row["characters"] == len(text)
     assert lmtune.evaluate(model, [row], progress=False).loss > 0
 
@@ -56,7 +57,7 @@ def test_spare_rows_are_kept_and_filled(tiny_tokenizer):
     old = model.get_input_embeddings().weight.detach().clone()
     ids = add_tokens(model, tokenizer, WORDS, start="mean")
     now = model.get_input_embeddings().weight
-    assert len(now) == len(old) and torch.allclose(now[ids[0]], old[:len(tokenizer) - 2].mean(0))
+    assert len(now) == len(old) and torch.allclose(now[ids[0]], old[: len(tokenizer) - 2].mean(0))
 
 
 def test_the_words_that_save_most(tiny_tokenizer):

@@ -1,4 +1,5 @@
 """Claims: the interval against scipy, the verdict at its boundary, and what is refused."""
+
 import importlib.metadata
 
 import numpy as np
@@ -34,8 +35,8 @@ def test_a_true_comparison_prints_its_figure(capsys):
     interval = paired_interval(BETTER, WORSE)
     assert verdict == Verdict("pretrained beats random weights", True, *interval)
     assert capsys.readouterr().out == (
-        "claim holds: pretrained beats random weights (difference -1.226 nats ± 0.049, "
-        "95 % paired t over 5 seeds)\n")
+        "claim holds: pretrained beats random weights (difference -1.226 nats ± 0.049, 95 % paired t over 5 seeds)\n"
+    )
 
 
 def test_the_whole_interval_must_lie_below_the_margin():
@@ -73,15 +74,17 @@ def test_truth_values(kind, capsys):
         claim("a fact", kind(False))
 
 
-@pytest.mark.parametrize("holds", [None, 1, 0.0, "yes", [True], np.array([True]),
-                                   torch.tensor([True]), torch.tensor(2.5), torch.tensor(1)])
+@pytest.mark.parametrize(
+    "holds", [None, 1, 0.0, "yes", [True], np.array([True]), torch.tensor([True]), torch.tensor(2.5), torch.tensor(1)]
+)
 def test_what_is_no_truth_value(holds):
     with pytest.raises(TypeError, match="one truth value"):
         claim("x", holds)
 
 
-@pytest.mark.parametrize("arguments", [
-    dict(holds=True, better=BETTER, worse=WORSE), dict(better=BETTER), dict(worse=WORSE)])
+@pytest.mark.parametrize(
+    "arguments", [dict(holds=True, better=BETTER, worse=WORSE), dict(better=BETTER), dict(worse=WORSE)]
+)
 def test_one_form_at_a_time(arguments):
     with pytest.raises(TypeError, match="give one of the two forms"):
         claim("x", **arguments)
@@ -93,13 +96,16 @@ def test_a_forgotten_sentence():
             claim(text, True)
 
 
-@pytest.mark.parametrize("better, worse, words", [
-    ([1.0], [2.0], "at least 2 pairs and got 1; run more seeds"),
-    ([], [], "got 0"),
-    ([1.0, 2.0], [1.0, 2.0, 3.0], "better has 2 losses and worse has 3"),
-    ([1.0, float("nan")], [2.0, 3.0], r"better\[1\] is nan"),
-    ([1.0, 2.0], [float("inf"), 3.0], r"worse\[0\] is inf"),
-])
+@pytest.mark.parametrize(
+    "better, worse, words",
+    [
+        ([1.0], [2.0], "at least 2 pairs and got 1; run more seeds"),
+        ([], [], "got 0"),
+        ([1.0, 2.0], [1.0, 2.0, 3.0], "better has 2 losses and worse has 3"),
+        ([1.0, float("nan")], [2.0, 3.0], r"better\[1\] is nan"),
+        ([1.0, 2.0], [float("inf"), 3.0], r"worse\[0\] is inf"),
+    ],
+)
 def test_losses_that_cannot_be_compared(better, worse, words):
     with pytest.raises(ValueError, match=words):
         claim("x", better=better, worse=worse)
@@ -114,8 +120,9 @@ def test_what_is_no_list_of_losses(better):
 def test_tensors_and_arrays_are_lists_of_losses():
     lists = paired_interval(BETTER, WORSE)
     assert paired_interval(np.array(BETTER), tuple(WORSE)) == lists
-    ours = paired_interval([torch.tensor(v, dtype=torch.float64) for v in BETTER],
-                           torch.tensor(WORSE, dtype=torch.float64))
+    ours = paired_interval(
+        [torch.tensor(v, dtype=torch.float64) for v in BETTER], torch.tensor(WORSE, dtype=torch.float64)
+    )
     assert ours == pytest.approx(lists)
 
 
@@ -131,11 +138,14 @@ def test_levels_that_are_none(level):
         paired_interval(BETTER, WORSE, level)
 
 
-@pytest.mark.parametrize("shift, unit, words", [
-    (0.5, "nats", "difference -0.50000 nats ± 0.00000"),  # rounding noise is not printed as digits
-    (1234.5, "ms", "difference -1234.5 ms ± 0.0,"),
-    (0.5, "%", "-0.50000 % ±"),
-])
+@pytest.mark.parametrize(
+    "shift, unit, words",
+    [
+        (0.5, "nats", "difference -0.50000 nats ± 0.00000"),  # rounding noise is not printed as digits
+        (1234.5, "ms", "difference -1234.5 ms ± 0.0,"),
+        (0.5, "%", "-0.50000 % ±"),
+    ],
+)
 def test_no_digits_that_are_noise(shift, unit, words, capsys):
     claim("x", better=BETTER, worse=[v + shift for v in BETTER], unit=unit)
     assert words in capsys.readouterr().out
@@ -175,7 +185,8 @@ def test_on_other_versions_it_reports(installed, capsys):
     assert not verdict.holds
     assert capsys.readouterr().out == (
         "not the version this was seen in (transformers 5.23.0, here 5.24.0); "
-        "it does not hold here: the fault is there\n")
+        "it does not hold here: the fault is there\n"
+    )
     claim("the fault is there", True, versions={"peft": "1.0"})
     assert "(peft 1.0, here not installed); it holds here too" in capsys.readouterr().out
 

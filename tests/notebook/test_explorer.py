@@ -1,4 +1,5 @@
 """Explorers: the static page, the live widget over the same frames, and what is refused."""
+
 import base64
 import itertools
 import json
@@ -27,7 +28,8 @@ class Node:
         for child in self.children:
             if isinstance(child, Node):
                 if tag in (None, child.tag) and all(
-                        k in child.attrs and v in (child.attrs[k], any) for k, v in names.items()):
+                    k in child.attrs and v in (child.attrs[k], any) for k, v in names.items()
+                ):
                     yield child
                 yield from child.find(tag, **attrs)
 
@@ -100,7 +102,12 @@ def test_one_slider(show):
     assert next(root.find("p", **{"class": "lmtune-goal"})).text == "Goal: find the best"
     [slider] = root.find("input")
     assert {k: slider.attrs[k] for k in ("type", "min", "max", "step", "value")} == {
-        "type": "range", "min": "0", "max": "2", "step": "1", "value": "1"}
+        "type": "range",
+        "min": "0",
+        "max": "2",
+        "step": "1",
+        "value": "1",
+    }
     assert slider.attrs["aria-valuetext"] == next(root.find("output")).text == "0.2"
     assert json.loads(slider.attrs["data-labels"]) == ["0.1", "0.2", "0.4"]
     [label] = root.find("label")
@@ -114,17 +121,17 @@ def test_one_slider(show):
 def test_each_frame_is_the_svg_of_its_value(show):
     root, *_ = show(picture, rate=[1, 2])
     images = [next(f.find("img")) for f in frames(root)]
-    assert [i.attrs["alt"] for i in images] == ["loss against step for rate = 1",
-                                                "loss against step for rate = 2"]
+    assert [i.attrs["alt"] for i in images] == ["loss against step for rate = 1", "loss against step for rate = 2"]
     data = [i.attrs["src"].removeprefix("data:image/svg+xml;base64,") for i in images]
     assert base64.b64decode(data[0]).startswith(b"<svg ") and data[0] != data[1]
 
 
 def test_the_alt_of_a_frame_is_said(show):
-    root, *_ = show(lambda rate: (picture(rate), f"The loss climbs steeply to {rate}"),
-                    rate=([1, 2], 2))
+    root, *_ = show(lambda rate: (picture(rate), f"The loss climbs steeply to {rate}"), rate=([1, 2], 2))
     assert [next(f.find("img")).attrs["alt"] for f in frames(root)] == [
-        "The loss climbs steeply to 1", "The loss climbs steeply to 2"]
+        "The loss climbs steeply to 1",
+        "The loss climbs steeply to 2",
+    ]
     [live] = root.find("p", aria_live="polite")
     assert live.text == "The loss climbs steeply to 2"
 
@@ -133,16 +140,24 @@ def test_words_make_a_list_to_choose_from(show):
     root, *_ = show(said, library=(["numpy", "torch", "scipy"], "torch"))
     [choice] = root.find("select")
     options = list(choice.find("option"))
-    assert [(o.attrs["value"], o.text) for o in options] == [
-        ("0", "numpy"), ("1", "torch"), ("2", "scipy")]
+    assert [(o.attrs["value"], o.text) for o in options] == [("0", "numpy"), ("1", "torch"), ("2", "scipy")]
     assert ["selected" in o.attrs for o in options] == [False, True, False]
     assert not list(root.find("input"))
     assert next(frames(root)[1].find("pre")).text.strip() == "library:torch"
 
 
-@pytest.mark.parametrize("values, slider", [
-    ([1, 2, 3], True), ([3.0, 2.0, 1.0], True), (range(3), True), ([1, 3, 2], False),
-    ([False, True], False), (["a", "b"], False), ([None, 1], False)])
+@pytest.mark.parametrize(
+    "values, slider",
+    [
+        ([1, 2, 3], True),
+        ([3.0, 2.0, 1.0], True),
+        (range(3), True),
+        ([1, 3, 2], False),
+        ([False, True], False),
+        (["a", "b"], False),
+        ([None, 1], False),
+    ],
+)
 def test_only_numbers_in_order_make_a_slider(values, slider, show):
     root, *_ = show(said, x=values)
     assert bool(list(root.find("input"))) == slider
@@ -165,8 +180,7 @@ def test_a_default_of_none_is_a_default(show):
 
 def test_two_controls_make_all_frames_in_order(show):
     root, *_ = show(said, a=([1, 2], 2), b=(["x", "y", "z"], "y"))
-    assert [f.text.strip() for f in frames(root)] == [
-        f"a:{a} b:{b}" for a, b in itertools.product([1, 2], "xyz")]
+    assert [f.text.strip() for f in frames(root)] == [f"a:{a} b:{b}" for a, b in itertools.product([1, 2], "xyz")]
     assert shown_frames(root) == [4]
     assert not list(root.find(data_pick=any))
 
@@ -175,7 +189,11 @@ def test_further_parameters_vary_one_at_a_time(show):
     root, *_ = show(said, a=([1, 2], 2), b=[5, 6], c=(["x", "y"], "y"), d=[0, 7])
     assert [f.text.strip() for f in frames(root)] == [
         *(f"a:{a} b:{b} c:y d:0" for a in (1, 2) for b in (5, 6)),
-        "a:2 b:5 c:x d:0", "a:2 b:5 c:y d:0", "a:2 b:5 c:y d:0", "a:2 b:5 c:y d:7"]
+        "a:2 b:5 c:x d:0",
+        "a:2 b:5 c:y d:0",
+        "a:2 b:5 c:y d:0",
+        "a:2 b:5 c:y d:7",
+    ]
     [pick] = root.find("select", data_pick=any)
     assert [o.text for o in pick.find("option")] == ["a and b", "c", "d"]
     views = list(root.find(data_first=any))
@@ -198,9 +216,15 @@ def test_too_many_frames_are_refused_before_any_is_drawn(show):
         show(lambda a: pytest.fail("drawn"), a=range(49))
 
 
-@pytest.mark.parametrize("values, words", [
-    ([1], "at least two"), ([], "at least two"), ([1, 1], "all different"),
-    (([1, 2], 3), "the default of x is 3; it must be one of")])
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        ([1], "at least two"),
+        ([], "at least two"),
+        ([1, 1], "all different"),
+        (([1, 2], 3), "the default of x is 3; it must be one of"),
+    ],
+)
 def test_values_that_make_no_control(values, words, show):
     with pytest.raises(ValueError, match=words):
         show(said, x=values)
@@ -230,8 +254,7 @@ def test_a_draw_that_returns_something_else(show):
 
 def test_labels_that_round_alike_are_written_out(show):
     root, *_ = show(said, x=[0.10000001, 0.10000002])
-    assert json.loads(next(root.find("input")).attrs["data-labels"]) == ["0.10000001",
-                                                                        "0.10000002"]
+    assert json.loads(next(root.find("input")).attrs["data-labels"]) == ["0.10000001", "0.10000002"]
 
 
 def test_everything_is_escaped(show):
@@ -252,9 +275,10 @@ def test_the_page_is_deterministic_and_names_no_ids(show):
     assert pages[0] == pages[1]
     root = Tree(pages[0]).root
     assert not list(root.find(id=any))  # two explorers in one page cannot clash
-    marks = {next(Tree(show(said, **given)[1]).root.find(data_explorer=any)).attrs["data-explorer"]
-             for given in ({"x": [1, 2]}, {"x": [1, 3]}, {"y": [1, 2]}, {"x": ([1, 2], 2)},
-                           {"x": [1, 2], "goal": "another"})}
+    marks = {
+        next(Tree(show(said, **given)[1]).root.find(data_explorer=any)).attrs["data-explorer"]
+        for given in ({"x": [1, 2]}, {"x": [1, 3]}, {"y": [1, 2]}, {"x": ([1, 2], 2)}, {"x": [1, 2], "goal": "another"})
+    }
     assert len(marks) == 5
 
 
@@ -271,6 +295,7 @@ def test_the_script_leaves_no_globals_and_asks_for_nothing(show):
 
 def test_frames_are_taken_from_pyplot(show):
     import matplotlib
+
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
@@ -280,6 +305,7 @@ def test_frames_are_taken_from_pyplot(show):
 
 
 # The live widget -------------------------------------------------------------------------
+
 
 class Only:
     """ipywidgets with nothing but what version 7.7 has, and a memory of what was used."""
@@ -384,8 +410,7 @@ def test_in_a_real_kernel(monkeypatch):
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(NOTEBOOK)])
     nbclient.NotebookClient(book, timeout=120, kernel_manager_class=ThisEnvironment).execute()
     first, second, third = book.cells[0].outputs
-    assert set(first.data) == {"application/vnd.jupyter.widget-view+json", "text/html",
-                               "text/plain"}
+    assert set(first.data) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
     assert len(frames(Tree(first.data["text/html"]).root)) == 2
     assert set(second.data) == {"text/html", "text/plain"}
     assert second.data["text/plain"] == "A line that climbs from one to two"
@@ -393,6 +418,8 @@ def test_in_a_real_kernel(monkeypatch):
 
 
 def test_importing_does_not_import_ipywidgets():
-    code = ("import sys, lmtune.notebook.explorer\n"
-            "assert not {'ipywidgets', 'matplotlib', 'IPython', 'tqdm'} & set(sys.modules)")
+    code = (
+        "import sys, lmtune.notebook.explorer\n"
+        "assert not {'ipywidgets', 'matplotlib', 'IPython', 'tqdm'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,4 +1,5 @@
 """The moving average of the weights: torch's own is its oracle."""
+
 import pytest
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -27,8 +28,9 @@ def test_row_22_evaluation_sees_the_average_and_training_does_not():
     plain, averaged = tiny_gpt2(), tiny_gpt2()
     history = {}
     for model, ema in ((plain, None), (averaged, 0.9)):
-        history[ema] = fit(model, EXAMPLES, steps=6, batch_size=2, lr=0.01, ema=ema, evaluate_every=2,
-                           validation=HELD_OUT)
+        history[ema] = fit(
+            model, EXAMPLES, steps=6, batch_size=2, lr=0.01, ema=ema, evaluate_every=2, validation=HELD_OUT
+        )
     assert history[None].losses == history[0.9].losses
     assert history[None].evaluations[2] != history[0.9].evaluations[2]
     assert evaluate(averaged, HELD_OUT, batch_size=8).loss == history[0.9].final.loss
@@ -56,8 +58,7 @@ def test_row_22_swapping_in_saving_and_loading_is_a_round_trip():
 
 def test_with_early_stopping_the_best_average_is_given_back():
     model = tiny_gpt2()
-    history = fit(model, EXAMPLES, steps=40, lr=0.05, ema=0.5, patience=2, evaluate_every=1,
-                  validation=HELD_OUT)
+    history = fit(model, EXAMPLES, steps=40, lr=0.05, ema=0.5, patience=2, evaluate_every=1, validation=HELD_OUT)
     assert evaluate(model, HELD_OUT, batch_size=8).loss == history.best.result.loss
 
 

@@ -1,4 +1,5 @@
 """Muon and AdamW as one optimizer: who updates what, and the loop's dealings with it."""
+
 import pytest
 import torch
 from torch import nn
@@ -37,8 +38,11 @@ def test_every_parameter_is_updated_once():
 def test_one_step_is_muons_and_adamws():
     model, first, second = tiny_gpt2(), tiny_gpt2(), tiny_gpt2()
     config = Config(lr=0.01, weight_decay=0.1)
-    optimizers = [muon(model, config), adamw(second, config),
-                  torch.optim.Muon(inner_matrices(first), 0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")]
+    optimizers = [
+        muon(model, config),
+        adamw(second, config),
+        torch.optim.Muon(inner_matrices(first), 0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
+    ]
     for m in (model, first, second):
         generator = torch.Generator().manual_seed(3)
         for p in m.parameters():

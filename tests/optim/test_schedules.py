@@ -1,4 +1,5 @@
 """Schedules are closed forms; torch's own schedulers are their oracles."""
+
 import pytest
 import torch
 from torch.optim import lr_scheduler as oracle
@@ -14,11 +15,14 @@ PAIRS = {
     "step": (s.StepDecay(every=7, gamma=0.5), lambda o: oracle.StepLR(o, 7, 0.5)),
     "exponential": (s.Exponential(0.97), lambda o: oracle.ExponentialLR(o, 0.97)),
     "triangular": (s.Cyclic(6, 0.1), lambda o: oracle.CyclicLR(o, 0.1, 1.0, 6, cycle_momentum=False)),
-    "triangular2": (s.Cyclic(6, 0.1, "triangular2"),
-                    lambda o: oracle.CyclicLR(o, 0.1, 1.0, 6, mode="triangular2", cycle_momentum=False)),
-    "exp_range": (s.Cyclic(6, 0.1, "exp_range", 0.98),
-                  lambda o: oracle.CyclicLR(o, 0.1, 1.0, 6, mode="exp_range", gamma=0.98,
-                                            cycle_momentum=False)),
+    "triangular2": (
+        s.Cyclic(6, 0.1, "triangular2"),
+        lambda o: oracle.CyclicLR(o, 0.1, 1.0, 6, mode="triangular2", cycle_momentum=False),
+    ),
+    "exp_range": (
+        s.Cyclic(6, 0.1, "exp_range", 0.98),
+        lambda o: oracle.CyclicLR(o, 0.1, 1.0, 6, mode="exp_range", gamma=0.98, cycle_momentum=False),
+    ),
     "one-cycle": (s.OneCycle(), lambda o: oracle.OneCycleLR(o, 1.0, TOTAL, cycle_momentum=False)),
 }
 
@@ -51,12 +55,19 @@ def test_row_14_a_warm_up_stands_before_each_and_begins_above_zero(schedule):
     assert all(rate >= 0 for rate in rates)
 
 
-@pytest.mark.parametrize("wrong, words", [
-    (lambda: s.Cyclic(0), "half_cycle is 0"), (lambda: s.Cyclic(3, mode="square"), "'triangular2'"),
-    (lambda: s.OneCycle(rising=1.0), "below 1"), (lambda: s.StableDecay(decay=0.0), "above 0"),
-    (lambda: s.StepDecay(every=0), "at least 1 update"), (lambda: s.Exponential(1.5), "at most 1"),
-    (lambda: Config(schedule="cosin"), "'one-cycle'"), (lambda: Config(schedule=3), "'one-cycle'"),
-])
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (lambda: s.Cyclic(0), "half_cycle is 0"),
+        (lambda: s.Cyclic(3, mode="square"), "'triangular2'"),
+        (lambda: s.OneCycle(rising=1.0), "below 1"),
+        (lambda: s.StableDecay(decay=0.0), "above 0"),
+        (lambda: s.StepDecay(every=0), "at least 1 update"),
+        (lambda: s.Exponential(1.5), "at most 1"),
+        (lambda: Config(schedule="cosin"), "'one-cycle'"),
+        (lambda: Config(schedule=3), "'one-cycle'"),
+    ],
+)
 def test_wrong_values_are_refused(wrong, words):
     with pytest.raises(ValueError, match=words):
         wrong()
@@ -92,8 +103,9 @@ def test_row_16_one_cycle_is_as_long_as_the_run_is_in_updates():
     from lmtune.training.loop import fit
     from tests.tiny import ragged_examples, tiny_gpt2
 
-    history = fit(tiny_gpt2(), ragged_examples([4] * 10), epochs=3, batch_size=1, accumulate=4,
-                  schedule="one-cycle", lr=0.1)
+    history = fit(
+        tiny_gpt2(), ragged_examples([4] * 10), epochs=3, batch_size=1, accumulate=4, schedule="one-cycle", lr=0.1
+    )
     rates = [step.lr for step in history.steps]
     assert len(rates) == 9 and rates == pytest.approx([0.1 * s.OneCycle()(i, 9) for i in range(9)])
     assert rates[-1] < 1e-6 and max(rates) > 0.09
@@ -103,12 +115,13 @@ def test_row_16_one_cycle_is_as_long_as_the_run_is_in_updates():
 def test_row_17_plateau_agrees_with_torchs_after_each_evaluation(patience, min_delta):
     losses = [5, 4, 4.2, 4.1, 3.9, 3.95, 3.9, 3.8, 3.8, 3.8, 3.8, 3.7, 9, float("nan"), 3.0, 3.1, 3.2, 3.3]
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    scheduler = oracle.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience, threshold=min_delta,
-                                         threshold_mode="abs", eps=0.0)
+    scheduler = oracle.ReduceLROnPlateau(
+        optimizer, factor=0.5, patience=patience, threshold=min_delta, threshold_mode="abs", eps=0.0
+    )
     plateau = s.Plateau(factor=0.5, patience=patience, min_delta=min_delta)
     for i, loss in enumerate(losses):
         scheduler.step(loss)
-        assert plateau.after(losses[:i + 1]) == optimizer.param_groups[0]["lr"]
+        assert plateau.after(losses[: i + 1]) == optimizer.param_groups[0]["lr"]
 
 
 def test_row_17_the_rate_comes_down_after_an_evaluation_and_only_then(monkeypatch):
@@ -118,8 +131,16 @@ def test_row_17_the_rate_comes_down_after_an_evaluation_and_only_then(monkeypatc
 
     losses = iter([5.0, 5.0, 4.0, 4.5, 4.6])
     monkeypatch.setattr(loop, "measure", lambda *_, **__: Evaluation(next(losses), 1, 1))
-    history = loop.fit(tiny_gpt2(), ragged_examples([5, 6]), steps=12, evaluate_every=3, lr=0.8, warmup=2,
-                       schedule=s.Plateau(factor=0.5, patience=0), validation=ragged_examples([4], seed=1))
+    history = loop.fit(
+        tiny_gpt2(),
+        ragged_examples([5, 6]),
+        steps=12,
+        evaluate_every=3,
+        lr=0.8,
+        warmup=2,
+        schedule=s.Plateau(factor=0.5, patience=0),
+        validation=ragged_examples([4], seed=1),
+    )
     assert [step.lr for step in history.steps] == pytest.approx([0.4] + [0.8] * 2 + [0.4] * 6 + [0.2] * 3)
 
 

@@ -1,4 +1,5 @@
 """The measurement of the loop's overhead runs, and refuses contestants that do other work."""
+
 import importlib.util
 import json
 import subprocess
@@ -37,8 +38,7 @@ def bench(monkeypatch):
 
 
 def test_help_explains_the_command():
-    run = subprocess.run([sys.executable, BENCH / "loop_overhead.py", "--help"],
-                         capture_output=True, text=True)
+    run = subprocess.run([sys.executable, BENCH / "loop_overhead.py", "--help"], capture_output=True, text=True)
     assert run.returncode == 0
     assert all(word in run.stdout for word in ("--json", "--rounds", "--steps", "--without", "fabric"))
 
@@ -85,8 +85,7 @@ def test_the_others_use_the_adamw_of_lmtune(bench, monkeypatch):
     optimizer, _ = contestants.optimizer_and_schedule(model, work)
     assert adamw["betas"] == (0.9, 0.95)
     assert {name: optimizer.defaults[name] for name in adamw} == adamw
-    monkeypatch.setattr(timing, "train_lmtune",
-                        lambda model, work: torch.optim.SGD(model.parameters()).step())
+    monkeypatch.setattr(timing, "train_lmtune", lambda model, work: torch.optim.SGD(model.parameters()).step())
     with pytest.raises(SystemExit, match="lmtune uses SGD"):
         timing.lmtunes_adamw()
 
@@ -98,8 +97,11 @@ def test_the_first_steps_are_left_out_and_an_extra_call_is_noticed(bench, monkey
     with monkeypatch.context() as patch:
         patch.setattr(timing.time, "perf_counter", lambda: next(now))
         assert timing.seconds_per_step("bare", start, work) == 1.0
-    monkeypatch.setitem(timing.CONTESTANTS, "hf", lambda model, work: [
-        contestants.loss_of(model, contestants.collate(work.rows[:2])) for _ in range(7)])
+    monkeypatch.setitem(
+        timing.CONTESTANTS,
+        "hf",
+        lambda model, work: [contestants.loss_of(model, contestants.collate(work.rows[:2])) for _ in range(7)],
+    )
     with pytest.raises(SystemExit, match="hf called the model 7 times in 6 steps"):
         timing.seconds_per_step("hf", start, work)
 
@@ -115,10 +117,15 @@ def test_a_missing_library_is_named_with_the_remedy(bench, monkeypatch):
     loop_overhead.refuse_missing(["hf"])
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["--steps", "2"], "at least 1 round and 3 steps"), (["--rounds", "0"], "at least 1 round"),
-    (["--json", "no/such/folder/r.json"], "there is no folder"), (["--without", "bare"], "invalid choice"),
-])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--steps", "2"], "at least 1 round and 3 steps"),
+        (["--rounds", "0"], "at least 1 round"),
+        (["--json", "no/such/folder/r.json"], "there is no folder"),
+        (["--without", "bare"], "invalid choice"),
+    ],
+)
 def test_arguments_that_cannot_work_are_refused(bench, capsys, arguments, words):
     with pytest.raises(SystemExit):
         bench[0].main(arguments)

@@ -1,4 +1,5 @@
 """Pretraining goes on after a kill as if nothing had happened."""
+
 import dataclasses
 
 import numpy as np

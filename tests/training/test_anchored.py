@@ -1,4 +1,5 @@
 """The penalty towards the start: its formula, its count, and what has no start."""
+
 import pytest
 import torch
 from torch import nn
@@ -52,8 +53,17 @@ def test_its_gradient_is_as_exact_as_the_model():
 
 def test_it_does_not_depend_on_the_cut_into_micro_batches_and_composes():
     examples = ragged_examples([2, 9, 3, 12, 4, 7, 2, 5])
-    made = [sgd_step(moved(), examples, steps=1, batch_size=8 // k, accumulate=k,
-                     loss=anchored(penalized(next_token_loss, l2=1e-2), tiny_gpt2(), 0.5)) for k in (1, 8)]
+    made = [
+        sgd_step(
+            moved(),
+            examples,
+            steps=1,
+            batch_size=8 // k,
+            accumulate=k,
+            loss=anchored(penalized(next_token_loss, l2=1e-2), tiny_gpt2(), 0.5),
+        )
+        for k in (1, 8)
+    ]
     assert largest_difference(*made) < 1e-12
 
 

@@ -1,4 +1,5 @@
 """Early stopping, by scripted validation losses."""
+
 import copy
 import math
 
@@ -78,11 +79,15 @@ def test_without_patience_the_last_weights_stay(monkeypatch):
     assert sum(isinstance(e, Evaluated) for e in events) == 4 and equal(model.state_dict(), states[-1])
 
 
-@pytest.mark.parametrize("settings, words", [
-    (dict(patience=0, evaluate_every=1), "patience is 0"), (dict(patience=2), "with patience"),
-    (dict(patience=2, evaluate_every=1, min_delta=-1.0), "min_delta"),
-    (dict(patience=2, evaluate_every=1), "no validation data"),
-])
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        (dict(patience=0, evaluate_every=1), "patience is 0"),
+        (dict(patience=2), "with patience"),
+        (dict(patience=2, evaluate_every=1, min_delta=-1.0), "min_delta"),
+        (dict(patience=2, evaluate_every=1), "no validation data"),
+    ],
+)
 def test_wrong_settings_are_refused(settings, words):
     with pytest.raises(ValueError, match=words):
         fit(tiny_gpt2(), EXAMPLES, steps=2, **settings)

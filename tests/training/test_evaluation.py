@@ -1,4 +1,5 @@
 """The units of a loss, and what a history shows."""
+
 import math
 
 import pytest
@@ -30,7 +31,9 @@ def test_evaluation_needs_no_gradient_and_leaves_none():
 
 def test_the_history_is_a_table_with_the_validation_loss_where_measured():
     examples = ragged_examples([5, 6, 7, 8])
-    history = fit(tiny_gpt2(), examples, steps=4, batch_size=2, validation=ragged_examples([9, 4], seed=1), evaluate_every=2)
+    history = fit(
+        tiny_gpt2(), examples, steps=4, batch_size=2, validation=ragged_examples([9, 4], seed=1), evaluate_every=2
+    )
     table = history.table()
     assert list(table.index) == [1, 2, 3, 4]
     assert table["loss"].tolist() == history.losses

@@ -1,4 +1,5 @@
 """Ctrl-C: the first saves, the second raises."""
+
 import os
 import signal
 import threading

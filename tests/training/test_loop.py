@@ -1,4 +1,5 @@
 """The loop's arithmetic, row by row of the checklist of bugs that known loops had."""
+
 import math
 
 import pytest
@@ -6,12 +7,13 @@ import torch
 import torch.nn.functional as F
 
 import lmtune
-from lmtune.data.batches import collate
-from lmtune.data.examples import IGNORED
+from lmtune.data.batches import collate, fetch
+from lmtune.data.kinds import IGNORED
 from lmtune.training.evaluation import evaluate
 from lmtune.training.history import Evaluated, History, Step
-from lmtune.training.loop import Config, fit, run, updates
+from lmtune.training.loop import Config, fit, run
 from lmtune.training.losses import next_token_loss
+from lmtune.training.plan import windows_of_places
 from tests.tiny import largest_difference, ragged_examples, sgd_step, tiny_gpt2, tiny_llama, true_gradients
 
 BUILDERS = {"gpt2": tiny_gpt2, "llama": tiny_llama}
@@ -36,7 +38,7 @@ def test_row_02_micro_batches_equal_one_batch():
 def test_row_03_last_partial_window_counts_in_full():
     examples = ragged_examples([4, 6, 3, 8, 5])
     config = Config(epochs=1, batch_size=1, accumulate=4, seed=3)
-    windows = [window for _, window in updates(examples, config)]
+    windows = [[fetch(examples, some) for some in window] for _, window in windows_of_places(len(examples), config)]
     assert [len(w) for w in windows] == [4, 1] and config.total_steps(5) == 2
 
     reference = tiny_gpt2()
@@ -110,8 +112,16 @@ def test_row_10_evaluation_is_the_same_at_every_batch_size(tiny_model, batch_siz
 
 
 def test_row_13_the_recorded_rates_follow_the_formula():
-    history = fit(tiny_gpt2(), ragged_examples([5] * 6), steps=10, batch_size=2, accumulate=2,
-                  lr=0.01, warmup=4, schedule="linear")
+    history = fit(
+        tiny_gpt2(),
+        ragged_examples([5] * 6),
+        steps=10,
+        batch_size=2,
+        accumulate=2,
+        lr=0.01,
+        warmup=4,
+        schedule="linear",
+    )
     expected = [0.01 * (s + 1) / 4 for s in range(4)] + [0.01 * (1 - s / 6) for s in range(6)]
     assert [s.lr for s in history.steps] == pytest.approx(expected, rel=1e-12)
 
@@ -158,7 +168,7 @@ def test_row_28_a_loss_that_is_not_finite_stops_and_leaves_the_weights():
 
     states = []
     with pytest.raises(FloatingPointError, match="update number 3"):
-        for event in run(model, ragged_examples([5] * 4), Config(steps=5, batch_size=4), loss=loss):
+        for _ in run(model, ragged_examples([5] * 4), Config(steps=5, batch_size=4), loss=loss):
             states.append([p.detach().clone() for p in model.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(states[-1], model.parameters()))
 
@@ -167,12 +177,14 @@ def test_row_28_a_loss_that_is_not_finite_stops_and_leaves_the_weights():
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_row_28_read_late_it_names_the_same_update_and_leaves_the_same_weights(fused, bad):
     """With log_every the loss is read after later updates; none of these may have moved a weight."""
+
     def not_finite_at(update):
         calls = iter(range(100))
 
         def loss(m, batch):
             total, count = next_token_loss(m, batch)
             return total * (bad if next(calls) == update else 1.0), count
+
         return loss
 
     def optimizer(model, config):
@@ -181,8 +193,13 @@ def test_row_28_read_late_it_names_the_same_update_and_leaves_the_same_weights(f
     examples, settings = ragged_examples([5] * 4), dict(batch_size=4, schedule="constant", optimizer=optimizer)
     broken, good = tiny_gpt2(), tiny_gpt2()
     with pytest.raises(FloatingPointError, match="update number 3"):
-        for _ in run(broken, examples, Config(steps=9, log_every=7, **settings), loss=not_finite_at(2),
-                     history=(told := History())):
+        for _ in run(
+            broken,
+            examples,
+            Config(steps=9, log_every=7, **settings),
+            loss=not_finite_at(2),
+            history=(told := History()),
+        ):
             pass
     assert [s.step for s in told.steps] == [1, 2]
     fit(good, examples, steps=2, **settings)
@@ -193,8 +210,14 @@ def test_how_often_the_log_is_read_changes_no_value_and_loses_no_event():
     def told(log_every):
         model = tiny_gpt2()
         examples = ragged_examples([5, 7, 3, 9])
-        events = list(run(model, examples, Config(steps=7, batch_size=2, log_every=log_every, evaluate_every=3),
-                          ragged_examples([6], seed=1)))
+        events = list(
+            run(
+                model,
+                examples,
+                Config(steps=7, batch_size=2, log_every=log_every, evaluate_every=3),
+                ragged_examples([6], seed=1),
+            )
+        )
         return [e[:-1] if isinstance(e, Step) else e for e in events]
 
     assert told(1) == told(4) == told(100)
@@ -204,13 +227,16 @@ def test_nothing_is_read_from_the_device_between_two_readings_of_the_log(monkeyp
     """On a GPU each reading waits for it; here they are counted."""
     reads = []
     for name in ("item", "tolist", "__bool__", "__float__", "__int__", "cpu", "numpy"):
-        def counted(tensor, *a, original=getattr(torch.Tensor, name), name=name, **k):
+
+        def counted(tensor, *a, original=getattr(torch.Tensor, name), name=name, **k):  # noqa: B008
             if "lmtune" in __import__("sys")._getframe(1).f_globals.get("__name__", ""):
                 reads.append(name)
             return original(tensor, *a, **k)
+
         monkeypatch.setattr(torch.Tensor, name, counted)
-    for event in run(tiny_gpt2(), ragged_examples([5, 7]), Config(steps=20, batch_size=1, accumulate=2,
-                                                                  log_every=10, ema=0.9)):
+    for _ in run(
+        tiny_gpt2(), ragged_examples([5, 7]), Config(steps=20, batch_size=1, accumulate=2, log_every=10, ema=0.9)
+    ):
         pass
     # 40 micro-batches lie behind; what remains are the two readings, and the data's own permutations.
     assert reads.count("tolist") == 2 + 20 and set(reads) == {"tolist"}
@@ -229,8 +255,9 @@ def test_row_18_weight_decay_leaves_vectors_alone_and_counts_tied_weights_once()
 
 def test_events_come_in_order():
     examples = ragged_examples([5] * 4)
-    events = list(run(tiny_gpt2(), examples, Config(steps=4, batch_size=2, evaluate_every=2),
-                      ragged_examples([5], seed=1)))
+    events = list(
+        run(tiny_gpt2(), examples, Config(steps=4, batch_size=2, evaluate_every=2), ragged_examples([5], seed=1))
+    )
     kinds = [("E" if isinstance(e, Evaluated) else "S") + str(e.step) for e in events]
     assert kinds == ["E0", "S1", "S2", "E2", "S3", "S4", "E4"]
     assert all(isinstance(e, (Step, Evaluated)) for e in events)
@@ -239,8 +266,7 @@ def test_events_come_in_order():
 def test_classifier_learns_and_pools_the_last_real_position():
     model = lmtune.classifier(tiny_gpt2(), 2)
     model.double()
-    rows = [{"input_ids": [k, 5, 6][:n], "labels": k - 2, "characters": 1}
-            for k in (2, 3) for n in (1, 2, 3)]
+    rows = [{"input_ids": [k, 5, 6][:n], "labels": k - 2, "characters": 1} for k in (2, 3) for n in (1, 2, 3)]
     from lmtune.training.losses import classification_loss
 
     history = fit(model, rows, steps=60, lr=1e-2, loss=classification_loss)
@@ -251,28 +277,46 @@ def test_classifier_learns_and_pools_the_last_real_position():
     assert torch.allclose(alone[0], padded[0], atol=1e-12)
 
 
-@pytest.mark.parametrize("settings, words", [
-    (dict(lr=0.0), "lr is 0.0"), (dict(lr=-1e-3), "above 0"), (dict(lr=math.nan), "finite"),
-    (dict(steps=0), "steps is 0"), (dict(steps=3, epochs=1), "only one"),
-    (dict(schedule="cosin"), "'cosine'"), (dict(batch_size=2.5), "whole number"),
-    (dict(accumulate=0), "accumulate"), (dict(clip=0.0), "None for no clipping"),
-    (dict(betas=(0.9, 1.0)), "betas"), (dict(weight_decay=-1.0), "weight_decay"),
-    (dict(warmup=99, steps=3), "at most 3"), (dict(accumulate=2), "smaller accumulate or batch_size"),
-    (dict(save_every=0), "save_every is 0"), (dict(log_every=0), "log_every"), (dict(loss_scale=0), "loss_scale"),
-    (dict(optimizer="adam"), "lmtune.optim.optimizers.adamw"), (dict(lr="fast"), "finite"),
-    (dict(optimizer=torch.optim.AdamW), "such as lmtune.optim.optimizers.adamw"), (dict(seed=10**15), "below 2"),
-    (dict(schedule=lmtune.optim.schedules.Cosine), "such as Cyclic"), (dict(learning_rate=1.0), "fit knows no setting learning_rate"),
-])
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        (dict(lr=0.0), "lr is 0.0"),
+        (dict(lr=-1e-3), "above 0"),
+        (dict(lr=math.nan), "finite"),
+        (dict(steps=0), "steps is 0"),
+        (dict(steps=3, epochs=1), "only one"),
+        (dict(schedule="cosin"), "'cosine'"),
+        (dict(batch_size=2.5), "whole number"),
+        (dict(accumulate=0), "accumulate"),
+        (dict(clip=0.0), "None for no clipping"),
+        (dict(betas=(0.9, 1.0)), "betas"),
+        (dict(weight_decay=-1.0), "weight_decay"),
+        (dict(warmup=99, steps=3), "at most 3"),
+        (dict(accumulate=2), "smaller accumulate or batch_size"),
+        (dict(save_every=0), "save_every is 0"),
+        (dict(log_every=0), "log_every"),
+        (dict(loss_scale=0), "loss_scale"),
+        (dict(optimizer="adam"), "lmtune.optim.optimizers.adamw"),
+        (dict(lr="fast"), "finite"),
+        (dict(optimizer=torch.optim.AdamW), "such as lmtune.optim.optimizers.adamw"),
+        (dict(seed=10**15), "from 0 to 4294967295"),
+        (dict(schedule=lmtune.optim.schedules.Cosine), "such as Cyclic"),
+        (dict(learning_rate=1.0), "fit knows no setting learning_rate"),
+    ],
+)
 def test_wrong_settings_are_refused_with_a_remedy(settings, words):
     with pytest.raises(ValueError, match=words):
         fit(tiny_gpt2(), ragged_examples([5]), **settings)
 
 
-@pytest.mark.parametrize("examples, words", [
-    ([], "no training examples"),
-    ([{"input_ids": [1, 2], "labels": [IGNORED] * 2, "characters": 0}], "Every label"),
-    (ragged_examples([40]), "at most 32"),
-])
+@pytest.mark.parametrize(
+    "examples, words",
+    [
+        ([], "no training examples"),
+        ([{"input_ids": [1, 2], "labels": [IGNORED] * 2, "characters": 0}], "Every label"),
+        (ragged_examples([40]), "at most 32"),
+    ],
+)
 def test_unusable_examples_are_refused_with_a_remedy(examples, words):
     with pytest.raises(ValueError, match=words):
         fit(tiny_gpt2(), examples, steps=1)
@@ -328,19 +372,21 @@ def test_weight_decay_reaches_the_optimizer_and_spares_vectors():
         assert torch.allclose(d, expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("schedule, formula", [
-    ("constant", lambda x: 1.0), ("linear", lambda x: 1 - x),
-    ("cosine", lambda x: 0.5 * (1 + math.cos(math.pi * x)))])
+@pytest.mark.parametrize(
+    "schedule, formula",
+    [("constant", lambda x: 1.0), ("linear", lambda x: 1 - x), ("cosine", lambda x: 0.5 * (1 + math.cos(math.pi * x)))],
+)
 def test_each_schedule_is_its_formula(schedule, formula):
     config = Config(schedule=schedule, warmup=2, lr=0.5)
     assert [config.rate(s, 10) for s in range(10)] == pytest.approx(
-        [0.25, 0.5] + [0.5 * formula(s / 8) for s in range(8)])
+        [0.25, 0.5] + [0.5 * formula(s / 8) for s in range(8)]
+    )
 
 
 def test_each_epoch_has_its_own_order():
     examples = ragged_examples([4] * 12)
-    windows = list(updates(examples, Config(epochs=2, batch_size=12)))
-    first, second = ([e["input_ids"] for e in w[0]] for _, w in windows)
+    windows = list(windows_of_places(len(examples), Config(epochs=2, batch_size=12)))
+    first, second = ([examples[i]["input_ids"] for i in w[0]] for _, w in windows)
     assert first != second and sorted(first) == sorted(second)
 
 
@@ -352,15 +398,20 @@ def test_no_gradient_from_before_the_run_enters_it():
     assert largest_difference(clean, sgd_step(stale, examples, steps=1)) == 0.0
 
 
-@pytest.mark.parametrize("loss, kind, words", [
-    (lambda m, b: next_token_loss(m, b)[0], TypeError, "returns .sum, count."),
-    (lambda m, b: (next_token_loss(m, b)[0], 2 * next_token_loss(m, b)[1]), ValueError, "counted"),
-    (lambda m, b: (torch.ones(3), 4), TypeError, "call .sum"), (lambda m, b: (2.0, 4), TypeError, "call .sum"),
-    (lambda m, b: (next_token_loss(m, b)[0].detach(), 4), ValueError, "without .detach"),
-])
+@pytest.mark.parametrize(
+    "loss, kind, words",
+    [
+        (lambda m, b: next_token_loss(m, b)[0], TypeError, "returns .sum, count."),
+        (lambda m, b: (next_token_loss(m, b)[0], -1), ValueError, "counted -1"),
+        (lambda m, b: (next_token_loss(m, b)[0] / next_token_loss(m, b)[1], 1), ValueError, "a mean with the count 1"),
+        (lambda m, b: (torch.ones(3), 4), TypeError, "call .sum"),
+        (lambda m, b: (2.0, 4), TypeError, "call .sum"),
+        (lambda m, b: (next_token_loss(m, b)[0].detach(), 4), ValueError, "without .detach"),
+    ],
+)
 def test_a_loss_of_ones_own_must_keep_the_contract(loss, kind, words):
     with pytest.raises(kind, match=words):
-        fit(tiny_gpt2(), ragged_examples([5]), steps=1, loss=loss)
+        fit(tiny_gpt2(), ragged_examples([5, 4]), steps=1, loss=loss)
 
 
 def test_a_count_may_be_a_number():
@@ -398,7 +449,9 @@ def test_no_gradient_stays_behind():
 def test_numpys_numbers_are_settings_too(tmp_path):
     import numpy
 
-    config = Config(steps=numpy.int64(2), batch_size=numpy.int64(2), lr=numpy.float32(1e-3), betas=(numpy.float64(0.9), 0.9))
+    config = Config(
+        steps=numpy.int64(2), batch_size=numpy.int64(2), lr=numpy.float32(1e-3), betas=(numpy.float64(0.9), 0.9)
+    )
     fit(tiny_gpt2(), ragged_examples([5, 6]), config, folder=tmp_path, validation=ragged_examples([4], seed=1))
     assert type(config.batch_size) is int and type(config.lr) is float
 
@@ -410,17 +463,22 @@ def test_a_compiled_copy_is_refused():
 
 def test_what_the_model_cannot_read_is_named():
     short = ragged_examples([5])
-    for wrong, words in (([{"input_ids": [1, 99], "labels": [1, 99], "characters": 1}], "token id 99"),
-                         (ragged_examples([40]), "at most 32")):
-        for call in (lambda: evaluate(tiny_gpt2(), wrong), lambda: fit(tiny_gpt2(), short, validation=wrong),
-                     lambda: fit(tiny_gpt2(), wrong)):
+    for wrong, words in (
+        ([{"input_ids": [1, 99], "labels": [1, 99], "characters": 1}], "token id 99"),
+        (ragged_examples([40]), "at most 32"),
+    ):
+        for call in (
+            lambda: evaluate(tiny_gpt2(), wrong),
+            lambda: fit(tiny_gpt2(), short, validation=wrong),
+            lambda: fit(tiny_gpt2(), wrong),
+        ):
             with pytest.raises(ValueError, match=words):
                 call()
     model = lmtune.classifier(tiny_gpt2(), 2)
     with pytest.raises(ValueError, match="class 2 and the classifier has 2"):
         fit(model, [{"input_ids": [1], "labels": 2, "characters": 1}], loss=lmtune.classification_loss)
     with pytest.raises(TypeError, match="loss=lmtune.classification_loss"):
-        fit(model, [{"input_ids": [1, 2], "labels": 1, "characters": 1}])
+        fit(model, [{"input_ids": [1, 2], "labels": 1, "characters": 1}], loss=next_token_loss)
     with pytest.raises(TypeError, match="validation data are given as"):
         fit(tiny_gpt2(), short, short)
     with pytest.raises(TypeError, match="make examples from texts"):

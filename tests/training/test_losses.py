@@ -1,9 +1,10 @@
 """Losses compose as (sum, count): each term by its formula, and exact under accumulation."""
+
 import pytest
 import torch.nn.functional as F
 
 from lmtune.data.batches import collate
-from lmtune.data.examples import IGNORED
+from lmtune.data.kinds import IGNORED
 from lmtune.models.classifier import classifier
 from lmtune.training.evaluation import evaluate
 from lmtune.training.loop import fit
@@ -30,8 +31,7 @@ def test_row_04_added_terms_do_not_depend_on_the_cut_into_micro_batches(name):
     examples[1]["labels"][2:6] = [IGNORED] * 4
     examples[6]["labels"] = [IGNORED] * 2
     whole = sgd_step(tiny_gpt2(), examples, steps=1, batch_size=8, loss=EXTRAS[name]())
-    cut = sgd_step(tiny_gpt2(), examples, steps=1, batch_size=1, accumulate=8,
-                   loss=EXTRAS[name]())
+    cut = sgd_step(tiny_gpt2(), examples, steps=1, batch_size=1, accumulate=8, loss=EXTRAS[name]())
     plain = sgd_step(tiny_gpt2(), examples, steps=1, batch_size=8)
     assert largest_difference(whole, cut) < 1e-12 < 1e-6 < largest_difference(whole, plain)
 
@@ -55,8 +55,10 @@ def test_penalties_are_their_formulas_and_spare_vectors():
     model, batch, _, labels = parts()
     bare, _ = next_token_loss(model, batch)
     matrices = [p for p in model.parameters() if p.dim() >= 2]
-    for settings, term in (({"l1": 0.1}, sum(0.1 * p.abs().sum() for p in matrices)),
-                           ({"l2": 0.1}, sum(0.05 * (p * p).sum() for p in matrices))):
+    for settings, term in (
+        ({"l1": 0.1}, sum(0.1 * p.abs().sum() for p in matrices)),
+        ({"l2": 0.1}, sum(0.05 * (p * p).sum() for p in matrices)),
+    ):
         total, count = penalized(next_token_loss, **settings)(model, batch)
         assert (total - bare).item() / len(labels) == pytest.approx(term.item(), rel=1e-9)
 
@@ -74,11 +76,17 @@ def test_distillation_is_its_formula_and_the_teacher_gets_no_gradient():
     assert all(p.grad is None for p in other.parameters())
 
 
-@pytest.mark.parametrize("wrong", [lambda: smoothed(1.0), lambda: smoothed(-0.1),
-                                   lambda: penalized(next_token_loss, l1=-1.0),
-                                   lambda: penalized(next_token_loss, l2=float("nan")),
-                                   lambda: distilled(None, weight=2.0),
-                                   lambda: distilled(None, temperature=0.0)])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: smoothed(1.0),
+        lambda: smoothed(-0.1),
+        lambda: penalized(next_token_loss, l1=-1.0),
+        lambda: penalized(next_token_loss, l2=float("nan")),
+        lambda: distilled(None, weight=2.0),
+        lambda: distilled(None, temperature=0.0),
+    ],
+)
 def test_wrong_values_are_refused(wrong):
     with pytest.raises(ValueError, match="allowed"):
         wrong()

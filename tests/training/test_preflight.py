@@ -1,9 +1,10 @@
 """Bad input: one sentence that says what was given and the remedy, before anything is changed."""
+
 import pytest
 import torch
 
 import lmtune
-from lmtune.data.examples import IGNORED
+from lmtune.data.kinds import IGNORED
 from lmtune.training.loop import fit
 from tests.tiny import ragged_examples, tiny_gpt2
 
@@ -14,23 +15,27 @@ def example(ids, labels):
     return {"input_ids": ids, "labels": labels, "characters": 3}
 
 
-@pytest.mark.parametrize("wrong, kind, words", [
-    (example(torch.tensor([1, 2]), torch.tensor([1, 2])), TypeError, "a list with a label for each token"),
-    (example(torch.tensor([1, 2]), [1, 2]), TypeError, "a list of token ids belongs"),
-    (example([], []), TypeError, "a list of token ids belongs"),
-    (example([1, 2.5], [1, 2]), TypeError, "a list of token ids belongs"),
-    (example([1, 2, 3], [1]), ValueError, "a label for each token"),
-    (example([1, -2], [1, 2]), ValueError, "no id below 0"),
-    (example([1, 2], [1, -2]), ValueError, "no id below 0"),
-    (example([1, 2], [1, 50]), ValueError, "token id 50"),
-    (example([1, 50], [1, IGNORED]), ValueError, "token id 50"),
-    (example([1], 1), TypeError, "of the other kind"),
-    ({"input_ids": [1, 2], "labels": [1, 2]}, TypeError, "not a dict of input_ids, labels and characters"),
-    ("a text", TypeError, "lmtune.windows"),
-    (example([1], -1), TypeError, "a class, a whole number from 0"),
-    (example([1], 0.5), TypeError, "a class, a whole number from 0"),
-    ({**example([1, 2], [1, 2]), "documents": [1]}, ValueError, "lmtune.pack"),
-])
+@pytest.mark.parametrize(
+    "wrong, kind, words",
+    [
+        (example(torch.tensor([1, 2]), torch.tensor([1, 2])), TypeError, "a list of token ids belongs"),
+        (example([1, 2], torch.tensor([1, 2])), TypeError, "a list with a label for each token"),
+        (example(torch.tensor([1, 2]), [1, 2]), TypeError, "a list of token ids belongs"),
+        (example([], []), TypeError, "a list of token ids belongs"),
+        (example([1, 2.5], [1, 2]), TypeError, "a list of token ids belongs"),
+        (example([1, 2, 3], [1]), ValueError, "a label for each token"),
+        (example([1, -2], [1, 2]), ValueError, "no id below 0"),
+        (example([1, 2], [1, -2]), ValueError, "no id below 0"),
+        (example([1, 2], [1, 50]), ValueError, "token id 50"),
+        (example([1, 50], [1, IGNORED]), ValueError, "token id 50"),
+        (example([1], 1), TypeError, "of the other kind"),
+        ({"input_ids": [1, 2], "labels": [1, 2]}, TypeError, "not a dict of input_ids, labels and characters"),
+        ("a text", TypeError, "lmtune.windows"),
+        (example([1], -1), TypeError, "a class, a whole number from 0"),
+        (example([1], 0.5), TypeError, "a class, a whole number from 0"),
+        ({**example([1, 2], [1, 2]), "documents": [1]}, ValueError, "lmtune.pack"),
+    ],
+)
 def test_a_malformed_example_is_named(wrong, kind, words):
     for train, validation in (([GOOD, wrong], None), ([GOOD], [*ragged_examples([4], seed=1), wrong])):
         with pytest.raises(kind, match=words) as refusal:
@@ -63,8 +68,7 @@ def test_a_tokenizer_without_a_pad_token_is_fine(tiny_tokenizer):
     assert model.config.pad_token_id is None
     fit(model, lmtune.windows(["a", "the sum of two"], tokenizer), steps=1)
     head = lmtune.classifier(tiny_gpt2(300), 2).double()
-    fit(head, lmtune.labelled(["a", "the sum of two"], [0, 1], tokenizer), steps=1,
-        loss=lmtune.classification_loss)
+    fit(head, lmtune.labelled(["a", "the sum of two"], [0, 1], tokenizer), steps=1, loss=lmtune.classification_loss)
 
 
 def test_a_frozen_model_is_refused():

@@ -1,4 +1,5 @@
 """The bar's text, and what the throughput is reckoned from."""
+
 import functools
 
 import pytest
@@ -15,7 +16,9 @@ EXAMPLES = ragged_examples([5, 9, 7, 4])
 
 def test_the_bar_shows_loss_rate_speed_memory_and_time_left(capsys, monkeypatch):
     monkeypatch.setattr(progress_bar, "EVERY", 0.0)
-    monkeypatch.setattr(progress_bar, "tqdm", functools.partial(progress_bar.tqdm, mininterval=0, disable=False, ncols=250))
+    monkeypatch.setattr(
+        progress_bar, "tqdm", functools.partial(progress_bar.tqdm, mininterval=0, disable=False, ncols=250)
+    )
     fit(tiny_gpt2(), EXAMPLES, steps=3, lr=2e-3, batch_size=4, validation=ragged_examples([6], seed=1))
     shown = capsys.readouterr().err
     for part in ("3/3", "<", "loss 3.", "validation 3.", "rate 2.0e-03", "tokens/s", "GiB"):
@@ -36,9 +39,18 @@ def test_speed_counts_tokens_without_padding():
     assert fit(tiny_gpt2(), EXAMPLES, steps=1).tokens_per_second is None
 
 
-@pytest.mark.parametrize("name, flops", [
-    ("NVIDIA H100 80GB HBM3", 989e12), ("NVIDIA H100 PCIe", 756e12), ("Tesla T4", 65e12),
-    ("NVIDIA A100-SXM4-40GB", 312e12), ("NVIDIA L4", 121e12), ("NVIDIA L40S", 362e12), ("Some GPU", None)])
+@pytest.mark.parametrize(
+    "name, flops",
+    [
+        ("NVIDIA H100 80GB HBM3", 989e12),
+        ("NVIDIA H100 PCIe", 756e12),
+        ("Tesla T4", 65e12),
+        ("NVIDIA A100-SXM4-40GB", 312e12),
+        ("NVIDIA L4", 121e12),
+        ("NVIDIA L40S", 362e12),
+        ("Some GPU", None),
+    ],
+)
 def test_the_peak_is_that_of_the_card(monkeypatch, name, flops):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: name)
     assert throughput.peak_flops(torch.device("cuda")) == flops

@@ -1,4 +1,5 @@
 """Stopping and going on: bit for bit the run that never stopped, whatever happened to the disk."""
+
 import json
 import os
 import resource
@@ -19,8 +20,21 @@ from tests.tiny import ragged_examples, tiny_gpt2
 
 EXAMPLES, HELD_OUT = ragged_examples([5, 9, 7, 4, 6, 8, 3]), ragged_examples([6, 8], seed=1)
 #: Dropout, shuffling, a partial window, average, plateau and patience: all that a resume may lose.
-SETTINGS = dict(steps=9, batch_size=2, accumulate=2, lr=0.02, warmup=2, ema=0.7, patience=4, evaluate_every=2,
-                save_every=1, schedule=Plateau(factor=0.5, patience=0, min_delta=0.5), weight_decay=0.1, seed=5, loss_scale=2.0**23)
+SETTINGS = dict(
+    steps=9,
+    batch_size=2,
+    accumulate=2,
+    lr=0.02,
+    warmup=2,
+    ema=0.7,
+    patience=4,
+    evaluate_every=2,
+    save_every=1,
+    schedule=Plateau(factor=0.5, patience=0, min_delta=0.5),
+    weight_decay=0.1,
+    seed=5,
+    loss_scale=2.0**23,
+)
 
 
 def model_with_dropout():
@@ -34,8 +48,16 @@ def begin(folder, stop_after=None, resume=False, precision="auto", **changes):
         model.float()
     config = Config(**{**SETTINGS, **changes, "precision": precision})
     done = 0
-    for event in run(model, EXAMPLES, config, HELD_OUT, folder=folder, resume=resume, history=history,
-                     stop=lambda: len(history.steps) + 1 >= (stop_after or 99)):
+    for _ in run(
+        model,
+        EXAMPLES,
+        config,
+        HELD_OUT,
+        folder=folder,
+        resume=resume,
+        history=history,
+        stop=lambda: len(history.steps) + 1 >= (stop_after or 99),
+    ):
         done += 1
     return torch.cat([p.detach().flatten() for p in model.parameters()]), history
 
@@ -109,14 +131,14 @@ def fatal_from(monkeypatch, call):
             if next(calls) == call:
                 os.kill(os.getpid(), signal.SIGKILL)
             return original(*arguments, **options)
+
         return operation
 
-    for module, name in ((os, "fsync"), (os, "rename"), (shutil, "rmtree"), (checkpoint, "_digest")):
+    for module, name in ((os, "fsync"), (os, "rename"), (shutil, "rmtree"), (checkpoint, "sha256_of")):
         monkeypatch.setattr(module, name, counted(getattr(module, name)))
 
 
-def test_row_21_killed_during_a_save_and_resumed_the_weights_are_bitwise_equal(
-        tmp_path, monkeypatch):
+def test_row_21_killed_during_a_save_and_resumed_the_weights_are_bitwise_equal(tmp_path, monkeypatch):
     weights, _ = begin(None)
     for call in range(12, 36):  # a save is about ten operations: each stage of the second and third
         folder = tmp_path / str(call)
@@ -137,8 +159,11 @@ def damaged(tmp_path, name, change):
 
 
 @pytest.mark.parametrize("name", ["state.safetensors", "state.json", "SHA256SUMS"])
-@pytest.mark.parametrize("change", [lambda b: b[:-7], lambda b: b[:40] + bytes([b[40] ^ 1]) + b[41:], lambda b: b""],
-                         ids=["truncated", "one bit", "empty"])
+@pytest.mark.parametrize(
+    "change",
+    [lambda b: b[:-7], lambda b: b[:40] + bytes([b[40] ^ 1]) + b[41:], lambda b: b""],
+    ids=["truncated", "one bit", "empty"],
+)
 def test_a_damaged_checkpoint_is_refused_by_name_and_the_last_good_one_offered(tmp_path, name, change):
     newest = damaged(tmp_path, name, change)
     with pytest.raises(CheckpointError) as refusal:
@@ -225,13 +250,13 @@ def test_a_run_on_frozen_weights_saves_the_trained_ones_and_knows_the_others(tmp
 
 
 def test_another_loss_or_precision_cannot_be_resumed(tmp_path, monkeypatch):
-    from lmtune.training import loop
+    from lmtune.training import plan
     from lmtune.training.losses import smoothed
 
     fit(tiny_gpt2(), EXAMPLES, steps=2, folder=tmp_path)
     with pytest.raises(ValueError, match="loss = 'next_token_loss'"):
         fit(tiny_gpt2(), EXAMPLES, steps=2, folder=tmp_path, resume=True, loss=smoothed(0.1))
-    monkeypatch.setattr(loop, "resolve", lambda precision, device: "fp16")
+    monkeypatch.setattr(plan, "resolve", lambda precision, device: "fp16")
     with pytest.raises(ValueError, match="precision = 'fp32'"):
         fit(tiny_gpt2(), EXAMPLES, steps=2, folder=tmp_path, resume=True)
 
@@ -267,10 +292,15 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(tmp_path):
     assert checkpoint.existing(tmp_path)[-1].name == "step-00000002"
 
 
-@pytest.mark.parametrize("changes, words", [
-    (dict(lr=0.5), "lr = 0.02 and this run has 0.5"), (dict(steps=20), "steps = 9"),
-    (dict(schedule="cosine"), "schedule"), (dict(seed=6), "seed = 5"),
-])
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        (dict(lr=0.5), "lr = 0.02 and this run has 0.5"),
+        (dict(steps=20), "steps = 9"),
+        (dict(schedule="cosine"), "schedule"),
+        (dict(seed=6), "seed = 5"),
+    ],
+)
 def test_another_run_cannot_be_resumed(tmp_path, changes, words):
     begin(tmp_path, stop_after=2)
     with pytest.raises(ValueError, match=words):

@@ -4,6 +4,7 @@
 the smallest batch is found with a seed of its own.  For the larger batches that rate is kept, or
 multiplied by the ratio of the batches or by its root, or found anew; each then runs on five seeds.
 """
+
 from __future__ import annotations
 
 import math
@@ -30,7 +31,8 @@ def runs(name: str) -> dict:
     def run(batch, rate, seed):
         return loss(train, validation, steps=WINDOWS // batch, batch_size=batch, lr=rate, seed=seed, **SETTINGS[name])
 
-    results = {}
+    results: dict = {}
+    base = 0.0  # the best rate of the smallest batch
     for batch in BATCHES:
         scan = {rate: run(batch, rate, TUNING_SEED) for rate in RATES[name]}
         best = min(scan, key=scan.get)
@@ -50,8 +52,19 @@ def main() -> None:
         pool.close()
         pool.join()
     began -= sum(os.times()[2:4])  # what the two processes cost
-    write("batches", {"windows": WINDOWS, "context": CONTEXT, "schedule": "linear", "seeds": SEEDS,
-                      "tuning seed": TUNING_SEED, "sgd": "momentum 0.9, not clipped"}, results, began)
+    write(
+        "batches",
+        {
+            "windows": WINDOWS,
+            "context": CONTEXT,
+            "schedule": "linear",
+            "seeds": SEEDS,
+            "tuning seed": TUNING_SEED,
+            "sgd": "momentum 0.9, not clipped",
+        },
+        results,
+        began,
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """What the studies of the chapter on hyperparameter tuning share: their data, and the record."""
+
 from __future__ import annotations
 
 import math
@@ -23,8 +24,7 @@ def data():
     """Train and validation windows of 32 tokens of NetworkX's documentation."""
     texts = lmtune.language_modelling("networkx")
     _, tokenizer = lmtune.load("pocket-mini")
-    return tuple(lmtune.windows(part, tokenizer, context=CONTEXT)
-                 for part in (texts.train, texts.validation[::8]))
+    return tuple(lmtune.windows(part, tokenizer, context=CONTEXT) for part in (texts.train, texts.validation[::8]))
 
 
 def loss(train, validation, **settings) -> float:
@@ -36,8 +36,7 @@ def last_and_validation(train, validation, **settings) -> tuple[float, float]:
     """The training loss of a run's last batch, and the validation loss after it."""
     model = lmtune.load("pocket-mini")[0]
     history = lmtune.fit(model, train, batch_size=BATCH, progress=False, **settings)
-    return (round(history.losses[-1], 4),
-            round(lmtune.evaluate(model, validation, progress=False).loss, 4))
+    return (round(history.losses[-1], 4), round(lmtune.evaluate(model, validation, progress=False).loss, 4))
 
 
 def looks(train, validation, at=(), steps=40, seed=0, **settings) -> list[float]:
@@ -55,5 +54,6 @@ def looks(train, validation, at=(), steps=40, seed=0, **settings) -> list[float]
 
 def write(name: str, design: dict, results: dict, began: float) -> None:
     """Record a study of this chapter."""
-    record.write(f"hyperparameter_tuning/{name}", design, results, time.process_time() - began, ["optuna"],
-                 compact=True)
+    record.write(
+        f"hyperparameter_tuning/{name}", design, results, time.process_time() - began, ["optuna"], compact=True
+    )

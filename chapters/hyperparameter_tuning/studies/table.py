@@ -4,6 +4,7 @@ Every combination of 25 rates over four decades, three lengths of warm-up and th
 one short run of the pretrained pocket-mini each, under one seed, its validation loss measured four
 times on the way.  With it a search costs next to nothing, and can be repeated many times.
 """
+
 from __future__ import annotations
 
 import itertools
@@ -20,13 +21,26 @@ def main() -> None:
     began, (train, validation) = time.process_time(), data()
     rows = []
     for lr, warmup, decay in itertools.product(RATES, WARMUPS, DECAYS):
-        rows.append([lr, warmup, decay, *looks(train, validation[:64], AT, STEPS, lr=lr, warmup=warmup,
-                                               weight_decay=decay)])
+        rows.append(
+            [lr, warmup, decay, *looks(train, validation[:64], AT, STEPS, lr=lr, warmup=warmup, weight_decay=decay)]
+        )
         if warmup == WARMUPS[-1] and decay == DECAYS[-1]:
             print(rows[-1], flush=True)
-    write("table", {"steps": STEPS, "looks": [*AT, STEPS], "batch": BATCH, "context": CONTEXT, "seed": 0,
-                    "schedule": "linear", "validation": "64 windows",
-                    "columns": ["lr", "warmup", "weight_decay", *AT, STEPS]}, {"rows": rows}, began)
+    write(
+        "table",
+        {
+            "steps": STEPS,
+            "looks": [*AT, STEPS],
+            "batch": BATCH,
+            "context": CONTEXT,
+            "seed": 0,
+            "schedule": "linear",
+            "validation": "64 windows",
+            "columns": ["lr", "warmup", "weight_decay", *AT, STEPS],
+        },
+        {"rows": rows},
+        began,
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ A causal Transformer of 12 layers x 64 on bytes, from random weights (lmtune.mod
 A second part starts from GPT-2's smaller weights; ``python -m chapters.optimization.studies.norms small`` runs
 that part alone and keeps the recorded first part.
 """
+
 from __future__ import annotations
 
 import json
@@ -11,8 +12,8 @@ import sys
 import time
 
 import lmtune
-from lmtune.models.transformer import Transformer
 from chapters.optimization.studies.record import BATCH, CONTEXT, SEEDS, losses, write
+from lmtune.models.transformer import Transformer
 from studies.record import FOLDER
 
 STEPS, WARMUPS, RATES, LAYERS = 100, [0, 25], [1e-3, 4e-3, 1.6e-2], 12
@@ -30,22 +31,39 @@ def arm(place: str, warmup: int, rate: float, std: float | None = None) -> list[
     """Five seeds of one place, warm-up, rate and size of the first weights."""
     texts = lmtune.language_modelling("networkx")
     train, validation = byte_examples(texts.train), byte_examples(texts.validation)
-    runs = [losses(lambda: Transformer(place, layers=LAYERS, vocabulary=256, seed=seed, std=std), train, validation,
-                   steps=STEPS, lr=rate, warmup=warmup, seed=seed) for seed in SEEDS]
+    runs = [
+        losses(
+            lambda seed=seed: Transformer(place, layers=LAYERS, vocabulary=256, seed=seed, std=std),
+            train,
+            validation,
+            steps=STEPS,
+            lr=rate,
+            warmup=warmup,
+            seed=seed,
+        )
+        for seed in SEEDS
+    ]
     print(place, warmup, rate, std, [r["validation"] for r in runs], flush=True)
     return runs
 
 
 def large() -> dict:
     """The first part: weights of standard deviation width ** -0.5."""
-    return {f"{place}, warm-up {warmup}, rate {rate:g}": arm(place, warmup, rate)
-            for place in PLACES for warmup in WARMUPS for rate in RATES}
+    return {
+        f"{place}, warm-up {warmup}, rate {rate:g}": arm(place, warmup, rate)
+        for place in PLACES
+        for warmup in WARMUPS
+        for rate in RATES
+    }
 
 
 def small() -> dict:
     """The second part: weights of standard deviation 0.02."""
-    return {f"{place}, std {SMALL:g}, warm-up {SMALL_WARMUP}, rate {rate:g}": arm(place, SMALL_WARMUP, rate, SMALL)
-            for place in PLACES for rate in SMALL_RATES}
+    return {
+        f"{place}, std {SMALL:g}, warm-up {SMALL_WARMUP}, rate {rate:g}": arm(place, SMALL_WARMUP, rate, SMALL)
+        for place in PLACES
+        for rate in SMALL_RATES
+    }
 
 
 def main(parts: list[str]) -> None:
@@ -62,10 +80,24 @@ def main(parts: list[str]) -> None:
 
 def record(results: dict, began: float, first: int) -> None:
     """Write what was found, with the design."""
-    write("norms", {"steps": STEPS, "batch": BATCH, "context": CONTEXT, "seeds": SEEDS, "layers": LAYERS,
-                    "width": 64, "vocabulary": 256, "schedule": "linear", "clip": 1.0,
-                    "std": {"first part": 64**-0.5, "second part": SMALL},
-                    "CPU seconds, first part": first}, results, began)
+    write(
+        "norms",
+        {
+            "steps": STEPS,
+            "batch": BATCH,
+            "context": CONTEXT,
+            "seeds": SEEDS,
+            "layers": LAYERS,
+            "width": 64,
+            "vocabulary": 256,
+            "schedule": "linear",
+            "clip": 1.0,
+            "std": {"first part": 64**-0.5, "second part": SMALL},
+            "CPU seconds, first part": first,
+        },
+        results,
+        began,
+    )
 
 
 if __name__ == "__main__":

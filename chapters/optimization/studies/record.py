@@ -1,4 +1,5 @@
 """What the studies of the chapter on optimization share: their data, and the record."""
+
 from __future__ import annotations
 
 import math
@@ -16,8 +17,10 @@ def data():
     """Train, validation and test windows of NetworkX's documentation, and the tokenizer."""
     texts = lmtune.language_modelling("networkx")
     _, tokenizer = lmtune.load("pocket-mini")
-    return tuple(lmtune.windows(part, tokenizer, context=CONTEXT)
-                 for part in (texts.train, texts.validation[::8], texts.test[::8]))
+    return tuple(
+        lmtune.windows(part, tokenizer, context=CONTEXT)
+        for part in (texts.train, texts.validation[::8], texts.test[::8])
+    )
 
 
 def losses(make, train, validation, test=None, looks_at=None, **settings):

@@ -2,6 +2,7 @@
 
 Times differ between machines; these are shown with the date, and nothing is claimed of them.
 """
+
 from __future__ import annotations
 
 import os
@@ -35,8 +36,12 @@ def main() -> None:
     results = {f"{name}, ms": round(1000 * min(r[name] for r in rounds), 1) for name in models}
     results["first compiled step, s"] = round(first["compiled"])
     print(results, flush=True)
-    write("speed", {"model": "pocket-mini", "rows": 8, "tokens": 64, "times": TIMES, "what": "forward and backward"},
-          results, began)
+    write(
+        "speed",
+        {"model": "pocket-mini", "rows": 8, "tokens": 64, "times": TIMES, "what": "forward and backward"},
+        results,
+        began,
+    )
 
 
 if __name__ == "__main__":

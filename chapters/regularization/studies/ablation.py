@@ -4,6 +4,7 @@ The pretrained pocket-mini, 48 windows, 40 updates of 8.  The strength of each i
 validation documents, for the weights at the end, with a seed of its own; five other seeds are
 then run.  Each run gives two test losses: of its last weights, and of its best evaluation's.
 """
+
 from __future__ import annotations
 
 import copy
@@ -16,14 +17,29 @@ from contextlib import nullcontext
 import torch
 
 import lmtune
-from lmtune.optim.averaging import Average
+from chapters.regularization.studies.record import (
+    BATCH,
+    CONTEXT,
+    EVERY,
+    LR,
+    SEEDS,
+    STEPS,
+    TUNING_SEED,
+    WARMUP,
+    field,
+    write,
+)
 from lmtune.models.dropout import set_dropout
-from chapters.regularization.studies.record import (BATCH, CONTEXT, EVERY, LR, SEEDS, STEPS, TUNING_SEED, WARMUP, field,
-                                           write)
+from lmtune.optim.averaging import Average
 
 STRENGTHS = {
-    "L1 in the loss": [1e-5, 1e-4], "L1, proximal step": [0.1, 1.0], "L2 in the loss": [1e-3, 1e-2],
-    "weight decay": [1.0, 10.0], "L2-SP": [1e-2, 1e-1], "label smoothing": [0.1, 0.2], "EMA": [0.9, 0.97],
+    "L1 in the loss": [1e-5, 1e-4],
+    "L1, proximal step": [0.1, 1.0],
+    "L2 in the loss": [1e-3, 1e-2],
+    "weight decay": [1.0, 10.0],
+    "L2-SP": [1e-2, 1e-1],
+    "label smoothing": [0.1, 0.2],
+    "EMA": [0.9, 0.97],
 }
 DROPOUT = [0.1, 0.3, 0.5]
 PROCESSES = 3
@@ -36,8 +52,7 @@ def data():
 
 def decay_everything(model, config):
     """AdamW with the decay on norms and biases too."""
-    return torch.optim.AdamW(model.parameters(), config.lr, betas=config.betas,
-                             weight_decay=config.weight_decay)
+    return torch.optim.AdamW(model.parameters(), config.lr, betas=config.betas, weight_decay=config.weight_decay)
 
 
 def run(parts: dict[str, float], seed: int) -> dict[str, float]:
@@ -52,9 +67,16 @@ def run(parts: dict[str, float], seed: int) -> dict[str, float]:
     if "dropout" in parts:
         set_dropout(model, parts["dropout"])
     decay = parts.get("weight decay", parts.get("weight decay of everything", 0.0))
-    config = lmtune.Config(steps=STEPS, batch_size=BATCH, lr=LR, warmup=WARMUP, schedule="constant", seed=seed,
-                           weight_decay=decay,
-                           optimizer=decay_everything if "weight decay of everything" in parts else None)
+    config = lmtune.Config(
+        steps=STEPS,
+        batch_size=BATCH,
+        lr=LR,
+        warmup=WARMUP,
+        schedule="constant",
+        seed=seed,
+        weight_decay=decay,
+        optimizer=decay_everything if "weight decay of everything" in parts else None,
+    )
     found = follow(model, config, loss, parts)
     return {**{name: round(value, 4) for name, value in found.items()}, "seconds": time.process_time() - began}
 
@@ -108,6 +130,7 @@ def main() -> None:
     spent = 0.0
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+
         def runs(rows: dict[str, dict], seeds: list[int]) -> dict[str, list[dict]]:
             nonlocal spent
             waiting = {name: [pool.submit(run, parts, seed) for seed in seeds] for name, parts in rows.items()}
@@ -119,21 +142,43 @@ def main() -> None:
         tried = {f"{name} {s:g}": {name: s} for name, strengths in STRENGTHS.items() for s in strengths}
         tuning = {name: found[0]["validation"] for name, found in runs(tried, [TUNING_SEED]).items()}
         chosen = {name: min(strengths, key=lambda s: tuning[f"{name} {s:g}"]) for name, strengths in STRENGTHS.items()}
-        rows = {"none": {}, **{name: {name: s} for name, s in chosen.items()},
-                **{f"dropout {rate}": {"dropout": rate} for rate in DROPOUT},
-                **({"weight decay 10": {"weight decay": 10.0}} if chosen["weight decay"] != 10 else {}),
-                "weight decay 10 of everything": {"weight decay of everything": 10.0}}
+        rows = {
+            "none": {},
+            **{name: {name: s} for name, s in chosen.items()},
+            **{f"dropout {rate}": {"dropout": rate} for rate in DROPOUT},
+            **({"weight decay 10": {"weight decay": 10.0}} if chosen["weight decay"] != 10 else {}),
+            "weight decay 10 of everything": {"weight decay of everything": 10.0},
+        }
         found = runs(rows, SEEDS)
         rate = min(DROPOUT, key=lambda r: sum(x["validation"] for x in found[f"dropout {r}"]))
         together = {"dropout": rate, **{n: chosen[n] for n in ("weight decay", "L2-SP", "label smoothing", "EMA")}}
         rows["all together"] = together
         found |= runs({"all together": together}, SEEDS)
     untouched = lmtune.evaluate(lmtune.load("pocket-mini")[0], data()[2], progress=False).loss
-    results = {"untouched": round(untouched, 4), "tuning": tuning,
-               "rows": {name: {"strengths": rows[name], "runs": found[name]} for name in rows}}
-    write("ablation", {"steps": STEPS, "batch": BATCH, "context": CONTEXT, "windows": len(data()[0]), "lr": LR,
-                       "warmup": WARMUP, "schedule": "constant", "evaluate every": EVERY, "seeds": SEEDS,
-                       "tuning seed": TUNING_SEED, "strengths": STRENGTHS, "dropout": DROPOUT}, results, spent)
+    results = {
+        "untouched": round(untouched, 4),
+        "tuning": tuning,
+        "rows": {name: {"strengths": rows[name], "runs": found[name]} for name in rows},
+    }
+    write(
+        "ablation",
+        {
+            "steps": STEPS,
+            "batch": BATCH,
+            "context": CONTEXT,
+            "windows": len(data()[0]),
+            "lr": LR,
+            "warmup": WARMUP,
+            "schedule": "constant",
+            "evaluate every": EVERY,
+            "seeds": SEEDS,
+            "tuning seed": TUNING_SEED,
+            "strengths": STRENGTHS,
+            "dropout": DROPOUT,
+        },
+        results,
+        spent,
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Which of four libraries does a docstring come from?  The pretrained pocket-mini with a head, 48
 labelled documents (other ones for each seed), 60 updates.  Tested as it is, and with typing errors.
 """
+
 from __future__ import annotations
 
 import random
@@ -12,12 +13,12 @@ import torch
 import torch.nn.functional as F
 
 import lmtune
+from chapters.regularization.studies.record import SEEDS, write
 from lmtune.data import augmentation
-from lmtune.diagnostics.calibration import expected_calibration_error
 from lmtune.data.batches import collate
+from lmtune.diagnostics.calibration import expected_calibration_error
 from lmtune.models.dropout import set_dropout
 from lmtune.models.modes import evaluating
-from chapters.regularization.studies.record import SEEDS, write
 
 PACKAGES = ("numpy", "pandas", "networkx", "matplotlib")
 LABELLED, COPIES, STEPS, BATCH, LR, CONTEXT, TESTED = 48, 4, 60, 16, 1e-3, 64, 300
@@ -44,6 +45,7 @@ def ways(senses, encoders):
 
 def mixed_up(alpha: float = 0.4):
     """Mix-up of document vectors and labels (Guo, Mao and Zhang 2019, arXiv:1905.08941)."""
+
     def loss(model, batch):
         states = []
         hook = model.head.register_forward_pre_hook(lambda _, given: states.append(given[0]))
@@ -64,12 +66,18 @@ def mixed_up(alpha: float = 0.4):
 def measure(model, examples) -> dict[str, float]:
     """Error rate, loss in nats and calibration error."""
     with evaluating(model):
-        logits = torch.cat([model(b["input_ids"], b["attention_mask"])
-                            for b in (collate(examples[i:i + 50]) for i in range(0, len(examples), 50))])
+        logits = torch.cat(
+            [
+                model(b["input_ids"], b["attention_mask"])
+                for b in (collate(examples[i : i + 50]) for i in range(0, len(examples), 50))
+            ]
+        )
     labels = torch.tensor([e["labels"] for e in examples])
-    found = {"error": (logits.argmax(-1) != labels).double().mean().item(),
-             "loss": F.cross_entropy(logits, labels).item(),
-             "calibration": expected_calibration_error(logits.softmax(-1), labels)}
+    found = {
+        "error": (logits.argmax(-1) != labels).double().mean().item(),
+        "loss": F.cross_entropy(logits, labels).item(),
+        "calibration": expected_calibration_error(logits.softmax(-1), labels),
+    }
     return {name: round(value, 4) for name, value in found.items()}
 
 
@@ -78,16 +86,28 @@ def run(name: str, seed: int, data, tokenizer, way=None) -> dict:
     labelled, clean, typos = data
     few = random.Random(seed).sample(labelled, LABELLED)
     if way is not None:
-        few = few + [row._replace(text=way(row.text, COPIES * i + c))
-                     for i, row in enumerate(few) for c in range(COPIES)]
+        few = few + [
+            row._replace(text=way(row.text, COPIES * i + c)) for i, row in enumerate(few) for c in range(COPIES)
+        ]
     train = lmtune.labelled([r.text for r in few], [r.label for r in few], tokenizer, context=CONTEXT)
     language_model, _ = lmtune.load("pocket-mini")
     model = lmtune.classifier(language_model, len(PACKAGES), seed=seed)
     if name == "dropout":
         set_dropout(model, 0.1)
     loss = mixed_up() if name == "mix-up" else lmtune.classification_loss
-    lmtune.fit(model, train, steps=STEPS, batch_size=BATCH, lr=LR, warmup=3, schedule="constant", seed=seed, loss=loss,
-               ema=0.95 if name == "EMA" else None, progress=False)
+    lmtune.fit(
+        model,
+        train,
+        steps=STEPS,
+        batch_size=BATCH,
+        lr=LR,
+        warmup=3,
+        schedule="constant",
+        seed=seed,
+        loss=loss,
+        ema=0.95 if name == "EMA" else None,
+        progress=False,
+    )
     return {"clean": measure(model, clean), "noisy": measure(model, typos)}
 
 
@@ -96,8 +116,9 @@ def field(tokenizer):
     parts = lmtune.classification(PACKAGES)
     tested = random.Random(0).sample(parts.test, TESTED)
     labels = [r.label for r in tested]
-    clean, typos = (lmtune.labelled([change(r.text) for r in tested], labels, tokenizer, context=CONTEXT)
-                    for change in (str, noisy))
+    clean, typos = (
+        lmtune.labelled([change(r.text) for r in tested], labels, tokenizer, context=CONTEXT) for change in (str, noisy)
+    )
     return parts.train, clean, typos
 
 
@@ -112,10 +133,25 @@ def main() -> None:
         results[name] = [run(name, seed, data, tokenizer, found.get(name)) for seed in SEEDS]
         print(name, results[name], f"{time.process_time() - began:.0f} s", flush=True)
     counts = torch.bincount(torch.tensor([e["labels"] for e in data[1]])).tolist()
-    write("augmentation", {"packages": PACKAGES, "labelled": LABELLED, "copies": COPIES, "steps": STEPS, "batch": BATCH,
-                           "lr": LR, "context": CONTEXT, "tested": TESTED, "test labels": counts, "rate": RATE,
-                           "typing errors": TYPOS, "seeds": SEEDS}, results,
-          time.process_time() - began)
+    write(
+        "augmentation",
+        {
+            "packages": PACKAGES,
+            "labelled": LABELLED,
+            "copies": COPIES,
+            "steps": STEPS,
+            "batch": BATCH,
+            "lr": LR,
+            "context": CONTEXT,
+            "tested": TESTED,
+            "test labels": counts,
+            "rate": RATE,
+            "typing errors": TYPOS,
+            "seeds": SEEDS,
+        },
+        results,
+        time.process_time() - began,
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """What the studies of the chapter on regularization share: the field, and the record."""
+
 from __future__ import annotations
 
 import lmtune
@@ -14,8 +15,9 @@ def field(tokenizer):
     texts = lmtune.language_modelling("networkx")
     train = lmtune.windows(texts.train[::40], tokenizer, context=CONTEXT)[:48]
     seen = [w["input_ids"] for w in train]  # short windows, such as a lone heading, may repeat
-    validation, test = (lmtune.windows(part[::3], tokenizer, context=CONTEXT)
-                        for part in (texts.validation, texts.test))
+    validation, test = (
+        lmtune.windows(part[::3], tokenizer, context=CONTEXT) for part in (texts.validation, texts.test)
+    )
     validation, test = ([w for w in part if w["input_ids"] not in seen] for part in (validation, test))
     return train, validation[:40], test[:64]
 

@@ -4,14 +4,15 @@ Six bases of pocket-mini's shape, each trained from random weights on the docume
 are adapted to two others, 40 updates on 64 windows.  Measured before: the divergence of the words,
 and the untouched base's loss on the new text.
 """
+
 from __future__ import annotations
 
 import random
 import time
 
 import lmtune
-from lmtune.data.distance import divergence
 from chapters.transfer_learning.studies.record import SEEDS, write
+from lmtune.data.distance import divergence
 
 BASES = ("scipy", "sympy", "pandas", "torch", "sqlalchemy", "nltk")
 TARGETS = ("networkx", "matplotlib")
@@ -28,8 +29,15 @@ def base_of(library: str, tokenizer):
     """A base from random weights, and the texts that it was trained on."""
     texts = random.Random(0).sample(lmtune.language_modelling(library).train, DOCUMENTS)
     model, _ = lmtune.load("pocket-mini", pretrained=False, seed=0)
-    lmtune.fit(model, lmtune.windows(texts, tokenizer, context=CONTEXT), steps=BASE_STEPS, batch_size=BATCH,
-               lr=BASE_LR, warmup=25, progress=False)
+    lmtune.fit(
+        model,
+        lmtune.windows(texts, tokenizer, context=CONTEXT),
+        steps=BASE_STEPS,
+        batch_size=BATCH,
+        lr=BASE_LR,
+        warmup=25,
+        progress=False,
+    )
     return model, texts
 
 
@@ -57,10 +65,24 @@ def main() -> None:
             results[target][library] = {
                 "divergence": round(divergence(known[:500], sample), 4),
                 "loss before": round(lmtune.evaluate(base, sets[0], progress=False).loss, 4),
-                "losses": [outcome(base, sets[s], tested, s) for s in SEEDS]}
+                "losses": [outcome(base, sets[s], tested, s) for s in SEEDS],
+            }
             print(target, library, results[target][library], f"{time.process_time() - began:.0f} s", flush=True)
-    write("domain", {"bases": BASES, "targets": TARGETS, "documents": DOCUMENTS, "base steps": BASE_STEPS,
-                     "windows": WINDOWS, "steps": STEPS, "context": CONTEXT, "seeds": SEEDS}, results, began)
+    write(
+        "domain",
+        {
+            "bases": BASES,
+            "targets": TARGETS,
+            "documents": DOCUMENTS,
+            "base steps": BASE_STEPS,
+            "windows": WINDOWS,
+            "steps": STEPS,
+            "context": CONTEXT,
+            "seeds": SEEDS,
+        },
+        results,
+        began,
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Which of four libraries does a docstring come from?  8 to 512 labelled documents
 fine-tuned from pretrained and from random weights at the same budget; a logistic regression reads
 frozen features of several bodies, or word counts (TF-IDF).
 """
+
 from __future__ import annotations
 
 import time
@@ -12,10 +13,22 @@ import numpy as np
 import torch
 
 import lmtune
+from chapters.transfer_learning.studies.record import (
+    BATCH,
+    CONTEXT,
+    PACKAGES,
+    SEEDS,
+    STEPS,
+    TUNING_SEED,
+    WARMUP,
+    documents,
+    examples,
+    few,
+    measure,
+    write,
+)
 from lmtune.data.batches import collate, in_batches
 from lmtune.models.modes import evaluating
-from chapters.transfer_learning.studies.record import (BATCH, CONTEXT, PACKAGES, SEEDS, STEPS, TUNING_SEED, WARMUP, documents,
-                                     examples, few, measure, write)
 
 SIZES = [8, 16, 32, 64, 128, 256, 512]
 RATES, TUNED_ON = [3e-4, 1e-3, 3e-3], [32, 256]
@@ -23,9 +36,12 @@ RATES, TUNED_ON = [3e-4, 1e-3, 3e-3], [32, 256]
 TUNED = {"pretrained": (True, "mean"), "random weights": (False, "mean"), "pretrained, last token": (True, "last")}
 #: Name, model, pretrained or not, pooling.
 FROZEN = {
-    "frozen pocket-mini": ("pocket-mini", True, "mean"), "frozen random weights": ("pocket-mini", False, "mean"),
-    "frozen pocket-mini, last token": ("pocket-mini", True, "last"), "frozen pocket": ("pocket", True, "mean"),
-    "frozen pocket, last token": ("pocket", True, "last"), "frozen encoder": ("encoder", True, "mean"),
+    "frozen pocket-mini": ("pocket-mini", True, "mean"),
+    "frozen random weights": ("pocket-mini", False, "mean"),
+    "frozen pocket-mini, last token": ("pocket-mini", True, "last"),
+    "frozen pocket": ("pocket", True, "mean"),
+    "frozen pocket, last token": ("pocket", True, "last"),
+    "frozen encoder": ("encoder", True, "mean"),
 }
 
 #: What 1 / penalty is chosen from, for frozen features (True) and for word counts (False).
@@ -36,19 +52,30 @@ def tune(pretrained: bool, pooling: str, train, tested, seed: int, lr: float) ->
     """Fine-tune pocket-mini on labelled examples and measure it."""
     body, _ = lmtune.load("pocket-mini", pretrained=pretrained, seed=seed)
     model = lmtune.classifier(body, len(PACKAGES), seed=seed, pooling=pooling)
-    lmtune.fit(model, train, steps=STEPS, batch_size=BATCH, lr=lr, warmup=WARMUP, seed=seed,
-               loss=lmtune.classification_loss, progress=False)
+    lmtune.fit(
+        model,
+        train,
+        steps=STEPS,
+        batch_size=BATCH,
+        lr=lr,
+        warmup=WARMUP,
+        seed=seed,
+        loss=lmtune.classification_loss,
+        progress=False,
+    )
     return measure(model, tested)
 
 
 @torch.no_grad()
 def features(name: str, pretrained: bool, pooling: str, rows) -> np.ndarray:
     """What a frozen body makes of documents: shape (documents, width)."""
-    body, tokenizer = (lmtune.load_encoder() if name == "encoder" else lmtune.load(name, pretrained=pretrained))
+    body, tokenizer = lmtune.load_encoder() if name == "encoder" else lmtune.load(name, pretrained=pretrained)
     model = lmtune.classifier(body, len(PACKAGES), pooling=pooling)
     with evaluating(model):
-        made = [model.features(b["input_ids"], b["attention_mask"])
-                for b in map(collate, in_batches(examples(rows, tokenizer), 50))]
+        made = [
+            model.features(b["input_ids"], b["attention_mask"])
+            for b in map(collate, in_batches(examples(rows, tokenizer), 50))
+        ]
     return torch.cat(made).numpy()
 
 
@@ -68,8 +95,10 @@ def regression(train, labels, tested, right) -> dict:
     chances = np.full((len(right), len(PACKAGES)), 1e-6)  # a class that no label names
     chances[:, search.classes_] = search.predict_proba(tested)
     chances /= chances.sum(1, keepdims=True)
-    return {"error": round(float((search.predict(tested) != right).mean()), 4),
-            "loss": round(float(log_loss(right, chances, labels=range(len(PACKAGES)))), 4)}
+    return {
+        "error": round(float((search.predict(tested) != right).mean()), 4),
+        "loss": round(float(log_loss(right, chances, labels=range(len(PACKAGES)))), 4),
+    }
 
 
 def counted_words(texts, tested):
@@ -83,7 +112,7 @@ def counted_words(texts, tested):
 def cut(rows, tokenizer) -> list[str]:
     """The first CONTEXT tokens as text, so that all read the same."""
     coded = tokenizer([r.text for r in rows], add_special_tokens=False)["input_ids"]
-    return [tokenizer.decode(ids[:CONTEXT - 1]) for ids in coded]
+    return [tokenizer.decode(ids[: CONTEXT - 1]) for ids in coded]
 
 
 def frozen_rows(train, test, tokenizer, told) -> dict:
@@ -97,9 +126,13 @@ def frozen_rows(train, test, tokenizer, told) -> dict:
     results = {}
     for name, how in FROZEN.items():
         made, tested = features(*how, pool), features(*how, test)
-        results[name] = {str(n): [
-            regression(made[i * 512:i * 512 + n], [r.label for r in drawn[seed][:n]], tested, right)
-            for i, seed in enumerate(SEEDS)] for n in SIZES}
+        results[name] = {
+            str(n): [
+                regression(made[i * 512 : i * 512 + n], [r.label for r in drawn[seed][:n]], tested, right)
+                for i, seed in enumerate(SEEDS)
+            ]
+            for n in SIZES
+        }
         told(name, results[name])
     results["word counts"] = word_count_rows(pool, drawn, test, tokenizer)
     told("word counts", results["word counts"])
@@ -110,9 +143,13 @@ def word_count_rows(pool, drawn, test, tokenizer) -> dict:
     """The logistic regression on word counts, for every size and seed."""
     right = np.array([r.label for r in test])
     texts, tested = cut(pool, tokenizer), cut(test, tokenizer)
-    return {str(n): [
-        regression(*_both(texts[i * 512:i * 512 + n], [r.label for r in drawn[seed][:n]], tested), right)
-        for i, seed in enumerate(SEEDS)] for n in SIZES}
+    return {
+        str(n): [
+            regression(*_both(texts[i * 512 : i * 512 + n], [r.label for r in drawn[seed][:n]], tested), right)
+            for i, seed in enumerate(SEEDS)
+        ]
+        for n in SIZES
+    }
 
 
 def _both(texts, labels, tested):
@@ -132,18 +169,43 @@ def main() -> None:
     validated, tested = examples(validation, tokenizer), examples(test, tokenizer)
     rates, results = {}, {}
     for name, (pretrained, pooling) in TUNED.items():
-        losses = {lr: sum(tune(pretrained, pooling, examples(few(train, n, TUNING_SEED), tokenizer), validated,
-                               TUNING_SEED, lr)["error"] for n in TUNED_ON) for lr in RATES}
+        losses = {
+            lr: sum(
+                tune(pretrained, pooling, examples(few(train, n, TUNING_SEED), tokenizer), validated, TUNING_SEED, lr)[
+                    "error"
+                ]
+                for n in TUNED_ON
+            )
+            for lr in RATES
+        }
         rates[name] = min(losses, key=losses.get)
         print(name, losses, flush=True)
-        results[name] = {str(n): [tune(pretrained, pooling, examples(few(train, n, s), tokenizer), tested, s,
-                                       rates[name]) for s in SEEDS] for n in SIZES}
+        results[name] = {
+            str(n): [
+                tune(pretrained, pooling, examples(few(train, n, s), tokenizer), tested, s, rates[name]) for s in SEEDS
+            ]
+            for n in SIZES
+        }
         told(name, results[name])
     results |= frozen_rows(train, test, tokenizer, told)
     counts = np.bincount([r.label for r in test]).tolist()
-    write("labels", {"packages": PACKAGES, "sizes": SIZES, "steps": STEPS, "batch": BATCH, "context": CONTEXT,
-                     "rates tried": RATES, "tuned on": TUNED_ON, "rates": rates, "test labels": counts,
-                     "seeds": SEEDS}, results, began)
+    write(
+        "labels",
+        {
+            "packages": PACKAGES,
+            "sizes": SIZES,
+            "steps": STEPS,
+            "batch": BATCH,
+            "context": CONTEXT,
+            "rates tried": RATES,
+            "tuned on": TUNED_ON,
+            "rates": rates,
+            "test labels": counts,
+            "seeds": SEEDS,
+        },
+        results,
+        began,
+    )
 
 
 if __name__ == "__main__":

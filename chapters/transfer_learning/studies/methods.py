@@ -2,6 +2,7 @@
 
 pocket-mini with a head on 128 labelled documents, 60 updates of 16 for every way that trains the model.
 """
+
 from __future__ import annotations
 
 import statistics
@@ -10,21 +11,37 @@ import time
 import torch
 
 import lmtune
-from lmtune.data.batches import collate
-from lmtune.models.layers import layerwise, unfreeze
-from lmtune.diagnostics.memory import saved_bytes
-from lmtune.models.prompt_tuning import SoftPrompt
 from chapters.transfer_learning.studies.labels import features, regression
-from chapters.transfer_learning.studies.record import (BATCH, CONTEXT, PACKAGES, SEEDS, STEPS, TUNING_SEED, WARMUP, documents, examples,
-                                     few, measure, write)
+from chapters.transfer_learning.studies.record import (
+    BATCH,
+    CONTEXT,
+    PACKAGES,
+    SEEDS,
+    STEPS,
+    TUNING_SEED,
+    WARMUP,
+    documents,
+    examples,
+    few,
+    measure,
+    write,
+)
+from lmtune.data.batches import collate
+from lmtune.diagnostics.memory import saved_bytes
+from lmtune.models.layers import layerwise, unfreeze
+from lmtune.models.prompt_tuning import SoftPrompt
 
 LABELLED, RANK, ALPHA, LENGTH, DECAY = 128, 8, 16.0, 8, 0.4
 ALL = 3  #: layers to unfreeze: the two of pocket-mini, and the embeddings
 #: The rates that each way chooses from.
 RATES = {
-    "head only": [1e-2, 3e-2, 1e-1, 3e-1], "top layer": [1e-3, 3e-3, 1e-2],
-    "gradual unfreezing": [3e-4, 1e-3, 3e-3, 1e-2], "layer-wise rates": [3e-4, 1e-3, 3e-3, 1e-2],
-    "everything": [3e-4, 1e-3, 3e-3], "LoRA": [1e-3, 3e-3, 1e-2, 3e-2], "prompt tuning": [3e-3, 1e-2, 3e-2, 1e-1],
+    "head only": [1e-2, 3e-2, 1e-1, 3e-1],
+    "top layer": [1e-3, 3e-3, 1e-2],
+    "gradual unfreezing": [3e-4, 1e-3, 3e-3, 1e-2],
+    "layer-wise rates": [3e-4, 1e-3, 3e-3, 1e-2],
+    "everything": [3e-4, 1e-3, 3e-3],
+    "LoRA": [1e-3, 3e-3, 1e-2, 3e-2],
+    "prompt tuning": [3e-3, 1e-2, 3e-2, 1e-1],
 }
 
 
@@ -67,8 +84,13 @@ def needs(way: str, train) -> dict[str, int]:
     count = sum(p.numel() for p in model.parameters() if p.requires_grad)
     longest = sorted(train, key=lambda e: -len(e["input_ids"]))[:BATCH]
     kept = saved_bytes(model.train(), collate(longest), loss=lmtune.classification_loss)
-    return {"trained": count, "weights": 4 * sum(p.numel() for p in model.parameters()), "gradients": 4 * count,
-            "optimizer": 8 * count, "activations": kept}
+    return {
+        "trained": count,
+        "weights": 4 * sum(p.numel() for p in model.parameters()),
+        "gradients": 4 * count,
+        "optimizer": 8 * count,
+        "activations": kept,
+    }
 
 
 def frozen(train, test) -> list[dict]:
@@ -77,8 +99,11 @@ def frozen(train, test) -> list[dict]:
     runs = []
     for seed in SEEDS:
         rows = few(train, LABELLED, seed)
-        runs.append(regression(features("pocket-mini", True, "mean", rows), [r.label for r in rows], seen,
-                               torch.tensor(right).numpy()))
+        runs.append(
+            regression(
+                features("pocket-mini", True, "mean", rows), [r.label for r in rows], seen, torch.tensor(right).numpy()
+            )
+        )
     return runs
 
 
@@ -100,8 +125,23 @@ def main() -> None:
         results[way] = {"rate": lr, "tried": tried, "runs": runs, "needs": needs(way, tuning)}
         mean = sum(r["error"] for r in runs) / len(runs)
         print(way, lr, tried, f"error {mean:.3f}, {time.process_time() - began:.0f} s", flush=True)
-    write("methods", {"packages": PACKAGES, "labelled": LABELLED, "steps": STEPS, "batch": BATCH, "context": CONTEXT,
-                      "rank": RANK, "alpha": ALPHA, "prompt": LENGTH, "decay": DECAY, "seeds": SEEDS}, results, began)
+    write(
+        "methods",
+        {
+            "packages": PACKAGES,
+            "labelled": LABELLED,
+            "steps": STEPS,
+            "batch": BATCH,
+            "context": CONTEXT,
+            "rank": RANK,
+            "alpha": ALPHA,
+            "prompt": LENGTH,
+            "decay": DECAY,
+            "seeds": SEEDS,
+        },
+        results,
+        began,
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """What the studies of the chapter on transfer learning share: the task, a measure, and the record."""
+
 from __future__ import annotations
 
 import random
@@ -21,8 +22,7 @@ CONTEXT, BATCH, STEPS, WARMUP = 64, 16, 60, 6
 def documents():
     """Train documents to draw from, 400 to validate on and 600 to test on: texts and labels."""
     parts = lmtune.classification(PACKAGES)
-    return (parts.train, random.Random(0).sample(parts.validation, 400),
-            random.Random(0).sample(parts.test, 600))
+    return (parts.train, random.Random(0).sample(parts.validation, 400), random.Random(0).sample(parts.test, 600))
 
 
 def examples(rows, tokenizer):
@@ -40,8 +40,10 @@ def measure(model, tested) -> dict[str, float]:
     with evaluating(model):
         logits = torch.cat([model(b["input_ids"], b["attention_mask"]) for b in map(collate, in_batches(tested, 50))])
     labels = torch.tensor([e["labels"] for e in tested])
-    return {"error": round((logits.argmax(-1) != labels).double().mean().item(), 4),
-            "loss": round(F.cross_entropy(logits, labels).item(), 4)}
+    return {
+        "error": round((logits.argmax(-1) != labels).double().mean().item(), 4),
+        "loss": round(F.cross_entropy(logits, labels).item(), 4),
+    }
 
 
 def write(name: str, design: dict, results: dict, began: float) -> None:

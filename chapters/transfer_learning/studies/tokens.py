@@ -3,14 +3,15 @@
 pocket-mini is adapted to NetworkX's documentation.  Lengths differ between the tokenizers, so bits
 per character are what is compared; every run has the same number of updates of 8 windows of 64 tokens.
 """
+
 from __future__ import annotations
 
 import random
 import time
 
 import lmtune
-from lmtune.models.vocabulary import words_to_add
 from chapters.transfer_learning.studies.record import SEEDS, write
+from lmtune.models.vocabulary import words_to_add
 
 WORDS, CONTEXT, BATCH, LR, WARMUP, STEPS = 40, 64, 8, 1e-3, 5, [0, 10, 100]
 STARTS = ("none", "random", "mean", "pieces")
@@ -30,8 +31,9 @@ def adapted(start: str, seed: int, steps: int, train, tested, words) -> float:
         lmtune.add_tokens(model, tokenizer, words, start=start, seed=seed)
     rows = lmtune.windows(random.Random(seed).sample(train, 800), tokenizer, context=CONTEXT)
     if steps:
-        lmtune.fit(model, rows, steps=steps, batch_size=BATCH, lr=LR, warmup=min(WARMUP, steps // 2),
-                   seed=seed, progress=False)
+        lmtune.fit(
+            model, rows, steps=steps, batch_size=BATCH, lr=LR, warmup=min(WARMUP, steps // 2), seed=seed, progress=False
+        )
     result = lmtune.evaluate(model, lmtune.windows(tested, tokenizer, context=CONTEXT), progress=False)
     return round(result.bits_per_character, 4)
 
@@ -39,12 +41,18 @@ def adapted(start: str, seed: int, steps: int, train, tested, words) -> float:
 def main() -> None:
     began = time.process_time()
     train, tested, words = field()
-    results = {start: {str(steps): [adapted(start, seed, steps, train, tested, words) for seed in SEEDS]
-                       for steps in STEPS} for start in STARTS}
+    results = {
+        start: {str(steps): [adapted(start, seed, steps, train, tested, words) for seed in SEEDS] for steps in STEPS}
+        for start in STARTS
+    }
     for start, rows in results.items():
         print(start, {k: round(sum(v) / len(v), 3) for k, v in rows.items()})
-    write("tokens", {"words": words, "context": CONTEXT, "batch": BATCH, "rate": LR, "steps": STEPS, "seeds": SEEDS},
-          results, began)
+    write(
+        "tokens",
+        {"words": words, "context": CONTEXT, "batch": BATCH, "rate": LR, "steps": STEPS, "seeds": SEEDS},
+        results,
+        began,
+    )
 
 
 if __name__ == "__main__":
