@@ -18,7 +18,7 @@ test: setup
 lint: setup
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
-	@$(VENV_PYTHON) -m importlinter.cli lint
+	@$(VENV_PYTHON) -c "from importlinter.cli import lint_imports_command as lint; lint()"
 	@$(VENV_PYTHON) -m mypy
 
 serve: setup

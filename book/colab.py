@@ -51,7 +51,7 @@ def old_widgets(folder):
     if f"ipywidgets=={used}" not in WIDGETS:
         sys.exit(f"colab: FAILED: the tests would use ipywidgets {used}, not {WIDGETS[0]}")
     return run(
-        sys.executable, "-m", "pytest", "-q", "-W", "ignore", "tests/test_explorer.py", cwd=ROOT, env=settings
+        sys.executable, "-m", "pytest", "-q", "-W", "ignore", "tests/notebook/test_explorer.py", cwd=ROOT, env=settings
     ).splitlines()[-1]
 
 

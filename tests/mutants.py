@@ -41,9 +41,9 @@ MUTANTS = [
     ),
     Mutant(
         3,
-        "training/loop.py",
-        "in enumerate(in_batches(micro_batches, config.accumulate * processes)):",
-        "in enumerate(w for w in in_batches(micro_batches, config.accumulate) if len(w) == config.accumulate):",
+        "training/plan.py",
+        "for some in in_batches(order[at : at + window].tolist(), config.batch_size)]",
+        "for some in in_batches(order[at : at + window - 1].tolist(), config.batch_size)]",
     ),
     Mutant(
         3,
@@ -64,6 +64,7 @@ MUTANTS = [
         "for examples in window for e in examples)\n            tokens",
         "for examples in window[rank::processes] for e in examples)\n            tokens",
     ),
+    Mutant(4, "training/loop.py", "            if not plan.exact:  #", "            if False:  #"),
     Mutant(5, "devices/distributed.py", "    dist.all_reduce(flat)\n", "    pass\n"),
     Mutant(
         6,
@@ -80,18 +81,18 @@ MUTANTS = [
     Mutant(7, "training/losses.py", "return F.pad(labels[:, 1:], (0, 1), value=IGNORED)", "return labels"),
     Mutant(
         8,
-        "data/batches.py",
-        '        batch["labels"] = _padded(labels, longest, IGNORED)',
-        '        batch["labels"] = batch["input_ids"].masked_fill(batch["input_ids"] == 0, IGNORED)',
+        "data/kinds.py",
+        '    return batch | {"labels": _padded([e["labels"] for e in examples], IGNORED)}',
+        '    return batch | {"labels": batch["input_ids"].masked_fill(batch["input_ids"] == 0, IGNORED)}',
     ),
     Mutant(9, "training/losses.py", "    allowed = same & torch.ones(", "    allowed = torch.ones("),
     Mutant(9, "training/preflight.py", "    if not torch.allclose(together, alone, rtol=1e-5):", "    if False:"),
-    Mutant(9, "data/batches.py", "for n in lengths for i in range(n)]", "for i in range(sum(lengths))]"),
+    Mutant(9, "data/kinds.py", "for n in lengths for i in range(n)]", "for i in range(sum(lengths))]"),
     Mutant(9, "data/packing.py", 'for label in (IGNORED, *e["labels"][1:])', 'for label in e["labels"]'),
     Mutant(
         10,
         "training/evaluation.py",
-        "            total += float(batch_sum)\n            count += int(batch_count)",
+        "            total += float(batch_sum)\n            count += float(batch_count)",
         "            total += float(batch_sum / batch_count)\n            count += 1",
     ),
     Mutant(11, "training/loop.py", "            state.scaler.unscale_(optimizer)  #", "            #"),
@@ -148,7 +149,7 @@ MUTANTS = [
     ),
     Mutant(20, "training/loop.py", "        state.stopping.restore(model)", "        pass"),
     Mutant(20, "training/snapshot.py", "tensor.detach().clone() for", "tensor.detach() for"),
-    Mutant(21, "training/loop.py", "processes, start=state.step):", "processes, start=0):"),
+    Mutant(21, "training/loop.py", "plan.updates(start=state.step):", "plan.updates(start=0):"),
     Mutant(21, "training/loop.py", "            seed_update(config.seed, step, rank, device)", "            pass"),
     Mutant(
         21,
@@ -180,12 +181,7 @@ MUTANTS = [
         25, "training/snapshot.py", "model.named_parameters() if", "model.named_parameters(remove_duplicate=False) if"
     ),
     Mutant(26, "models/modes.py", "        model.compile()", "        model.forward = torch.compile(model)"),
-    Mutant(
-        27,
-        "training/evaluation.py",
-        "in_batches(examples[rank::processes], batch_size)",
-        "in_batches(examples, batch_size)",
-    ),
+    Mutant(27, "training/evaluation.py", "sorted(data, key=_length)[rank::processes]", "sorted(data, key=_length)"),
     Mutant(
         27,
         "training/loop.py",
@@ -207,8 +203,8 @@ MUTANTS = [
     Mutant(
         28,
         "training/log_buffer.py",
-        "        self._broken = self._broken or not sound or values",
-        "        self._broken = values",
+        "            self._broken = self._broken or not (sound and counts)",
+        "            self._broken = not (sound and counts)",
     ),
     Mutant(29, "devices/precision.py", "is_bf16_supported(including_emulation=False)", "is_bf16_supported()"),
     Mutant(

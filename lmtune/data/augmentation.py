@@ -11,9 +11,13 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from lmtune.arguments import SHARE, finite, refuse
 from lmtune.data.prose import clusters, prose, words
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 #: Words whose loss turns a sentence round; :func:`drop_words` keeps them.
 NEGATIONS = frozenset("no not never none nor neither cannot without nothing nobody unless except".split())
@@ -123,7 +127,7 @@ def rewritten(text: str, *translate: Callable[[str], str]) -> str:
     return text
 
 
-def wordnet_senses(reader=None) -> Senses:
+def wordnet_senses(reader: Any = None) -> Senses:
     """Senses from WordNet (Miller 1995) through ``nltk``, most frequent first.
 
     ``reader`` is an nltk WordNet reader; by default the installed corpus.  Names of several
@@ -147,7 +151,9 @@ def wordnet_senses(reader=None) -> Senses:
     return senses
 
 
-def neighbour_senses(model, tokenizer, count: int = 3, least: float = 0.4) -> Senses:
+def neighbour_senses(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, count: int = 3, least: float = 0.4
+) -> Senses:
     """One "sense" for each word that is a token: the nearest words in the model's input embeddings.
 
     Nearness is the cosine; neighbours below ``least`` are left out.  Near means used in the
@@ -172,13 +178,13 @@ def neighbour_senses(model, tokenizer, count: int = 3, least: float = 0.4) -> Se
     return senses
 
 
-def _whole_words(tokenizer) -> dict[str, int]:
+def _whole_words(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
     """Words of four letters or more that are one token each, with the token's id."""
     tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     # Byte-level BPE and SentencePiece mark what begins a word, WordPiece what continues one.
     # Any of the marks may be a token of its own elsewhere, so the most frequent one counts.
     counts = {mark: sum(t.startswith(mark) for t in tokens) for mark in ("\u0120", "\u2581", "##")}
-    mark = max(counts, key=counts.get)
+    mark = max(counts, key=counts.__getitem__)
     refuse(
         not counts[mark],
         "tokenizer",

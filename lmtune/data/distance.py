@@ -6,11 +6,15 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _WORD = re.compile(r"[A-Za-z]+")
 
 
-def word_counts(texts: Sequence[str]) -> Counter:
+def word_counts(texts: Sequence[str]) -> Counter[str]:
     """How often each word, in lower case, stands in the texts; a word is a run of letters."""
     if isinstance(texts, str):
         raise TypeError("A list of texts is needed, and one string was given; write [text].")
@@ -35,7 +39,7 @@ def divergence(some: Sequence[str], others: Sequence[str]) -> float:
     return bits
 
 
-def tokens_per_word(tokenizer, texts: Sequence[str]) -> float:
+def tokens_per_word(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> float:
     """How many tokens the tokenizer makes of a word on average, all tokens between blanks counted.
 
     Near 1 the tokenizer knows the vocabulary of the texts; where it is 3, a context holds a third

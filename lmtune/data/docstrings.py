@@ -209,7 +209,7 @@ def _parse(package: str, roots: list[Path], progress: bool) -> list[Document]:
     return [Document(package, name, text) for text, name in texts.items()]
 
 
-def _docstrings(node: ast.AST, name: str) -> Iterator[tuple[str, str]]:
+def _docstrings(node: ast.Module | _Definition, name: str) -> Iterator[tuple[str, str]]:
     """Yield (qualified name, docstring) of a module or class and of what it defines."""
     text = ast.get_docstring(node)
     if text:
@@ -220,7 +220,7 @@ def _docstrings(node: ast.AST, name: str) -> Iterator[tuple[str, str]]:
         yield from _docstrings(child, f"{name}.{child.name}")
 
 
-def _definitions(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def _definitions(body: list[ast.stmt]) -> Iterator[_Definition]:
     """Definitions in ``body``, also those under ``if`` and ``try``."""
     for child in body:
         if isinstance(child, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -242,7 +242,7 @@ def _read_cache(path: Path) -> list[Document] | None:
         if data["format"] != _CACHE_FORMAT or data["digest"] != _digest(data["documents"]):
             return None
         return [Document(*d) for d in data["documents"]]
-    except (OSError, EOFError, ValueError, KeyError, TypeError, gzip.zlib.error):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error):
         return None
 
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lmtune.arguments import is_whole, whole
 from lmtune.data.kinds import IGNORED, Example
 
+if TYPE_CHECKING:
+    from tokenizers import Encoding
+    from transformers import PreTrainedTokenizerBase
 
-def windows(texts: Sequence[str], tokenizer, context: int | None = None, overlap: int = 0) -> list[Example]:
+
+def windows(
+    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, context: int | None = None, overlap: int = 0
+) -> list[Example]:
     """Cut documents into windows of at most ``context`` tokens for language modelling.
 
     Each document becomes: the token that starts a text, its tokens, the end-of-text
@@ -23,7 +30,7 @@ def windows(texts: Sequence[str], tokenizer, context: int | None = None, overlap
 
 
 def windows_of_each(
-    texts: Sequence[str], tokenizer, context: int | None = None, overlap: int = 0
+    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, context: int | None = None, overlap: int = 0
 ) -> list[list[Example]]:
     """The windows of each document, as :func:`windows` makes them."""
     context = _context(context, tokenizer)
@@ -42,7 +49,7 @@ def windows_of_each(
     return [_cut(text, encoding, ends, context, overlap) for text, encoding in zip(texts, coded.encodings)]
 
 
-def _cut(text: str, encoding, ends: tuple[int, int], context: int, overlap: int) -> list[Example]:
+def _cut(text: str, encoding: Encoding, ends: tuple[int, int], context: int, overlap: int) -> list[Example]:
     """The windows of one document; ``ends`` are the tokens that start and end it."""
     row, begins = [ends[0], *encoding.ids, ends[1]], _Begins(text, encoding)
     examples: list[Example] = []
@@ -64,7 +71,7 @@ class _Begins:
     """Where each token of a row begins in its text: differences are exact even where several tokens
     share one character.  Asked for at the borders of windows alone, since all of them take much memory."""
 
-    def __init__(self, text: str, encoding):
+    def __init__(self, text: str, encoding: Encoding):
         self.text, self.encoding, self.tokens = text, encoding, len(encoding.ids)
 
     def __getitem__(self, place: int) -> int:
@@ -77,7 +84,7 @@ class _Begins:
 def pairs(
     prompts: Sequence[str],
     completions: Sequence[str],
-    tokenizer,
+    tokenizer: PreTrainedTokenizerBase,
     context: int | None = None,
     encoder_decoder: bool = False,
 ) -> list[Example]:
@@ -101,7 +108,7 @@ def pairs(
     return [row(prompt, completion, tokenizer, context) for prompt, completion in zip(prompts, completions)]
 
 
-def _one_row(prompt: str, completion: str, tokenizer, context: int) -> Example:
+def _one_row(prompt: str, completion: str, tokenizer: PreTrainedTokenizerBase, context: int) -> Example:
     asked = tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
     answer = [*tokenizer(completion, add_special_tokens=False, verbose=False)["input_ids"], end_of_text(tokenizer)]
     room = context - len(answer) - 1
@@ -114,7 +121,7 @@ def _one_row(prompt: str, completion: str, tokenizer, context: int) -> Example:
     }
 
 
-def _two_rows(prompt: str, completion: str, tokenizer, context: int) -> Example:
+def _two_rows(prompt: str, completion: str, tokenizer: PreTrainedTokenizerBase, context: int) -> Example:
     asked, answer = (tokenizer(text, verbose=False)["input_ids"] for text in (prompt, completion))
     _refuse_long_completion(len(answer) > context, completion, len(answer), context)
     return {
@@ -132,7 +139,9 @@ def _refuse_long_completion(wrong: bool, completion: str, tokens: int, context: 
         )
 
 
-def labelled(texts: Sequence[str], classes: Sequence[int], tokenizer, context: int | None = None) -> list[Example]:
+def labelled(
+    texts: Sequence[str], classes: Sequence[int], tokenizer: PreTrainedTokenizerBase, context: int | None = None
+) -> list[Example]:
     """Examples for classification: the first ``context`` tokens of a text and its class (an int).
 
     A text begins with the tokenizer's beginning-of-text or classification token; where there is a
@@ -156,7 +165,7 @@ def labelled(texts: Sequence[str], classes: Sequence[int], tokenizer, context: i
     ]
 
 
-def start_of_text(tokenizer) -> int:
+def start_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
     """The id of the token that leads a document: beginning of text, classification, else end of text."""
     for token in (tokenizer.bos_token_id, tokenizer.cls_token_id):
         if token is not None:
@@ -164,7 +173,7 @@ def start_of_text(tokenizer) -> int:
     return end_of_text(tokenizer)
 
 
-def end_of_text(tokenizer) -> int:
+def end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
     """The id of the token that ends a document."""
     for token in (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.sep_token_id):
         if token is not None:
@@ -174,7 +183,7 @@ def end_of_text(tokenizer) -> int:
     )
 
 
-def _context(context: int | None, tokenizer) -> int:
+def _context(context: int | None, tokenizer: PreTrainedTokenizerBase) -> int:
     context = tokenizer.model_max_length if context is None else context
     return whole("context", context, 2, 1_000_000, "tokens, as many as the model reads at once")
 

@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy
 from tqdm.auto import tqdm
@@ -215,7 +215,8 @@ def _together(wanted: Sequence[Piece], folder: Path, source: str | Path) -> data
     import datasets
     import pyarrow as pa
 
-    parts, kinds = [], {}
+    parts: list[datasets.Dataset] = []
+    kinds: dict[str, Path] = {}
     for i, piece in enumerate(wanted):
         with pa.memory_map(str(_file(folder, i))) as mapped:
             metadata = pa.ipc.open_stream(mapped).schema.metadata or {}
@@ -254,7 +255,7 @@ def packed_on_disk(train: datasets.Dataset, context: int, folder: Path) -> datas
     """The rows packed, some thousands at a time, and kept in ``folder``."""
     known = f"{train._fingerprint}-packed-{context}"
 
-    def packed(columns: dict[str, list]) -> dict[str, list]:
+    def packed(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
         rows = pack([dict(zip(columns, values)) for values in zip(*columns.values())], context)
         return {name: [row[name] for row in rows] for name in (*columns, "documents")}
 

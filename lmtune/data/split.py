@@ -11,7 +11,7 @@ import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,9 +26,9 @@ NEAR_DUPLICATE = 0.5
 class Splits(NamedTuple):
     """Train, validation and test; each a list."""
 
-    train: list
-    validation: list
-    test: list
+    train: list[Any]
+    validation: list[Any]
+    test: list[Any]
 
 
 def part_of(document: Document) -> str:

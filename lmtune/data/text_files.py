@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 from lmtune.arguments import BELOW_ONE, finite
 
@@ -29,8 +29,8 @@ class Pair(NamedTuple):
     completion: str
 
 
-Document = "str | Pair"
-Documents = "list[str] | list[Pair]"
+Document: TypeAlias = "str | Pair"
+Documents: TypeAlias = "list[str] | list[Pair]"
 
 
 class Piece(NamedTuple):
@@ -109,7 +109,7 @@ def read(source: str | Path) -> Documents:
     cut into passages of at most :data:`PASSAGE` characters.  Of a folder, files with one of
     :data:`SUFFIXES` are read, in the order of their paths, hidden ones left out.
     """
-    documents: list = []
+    documents: list[Any] = []
     for path in files_of(source):
         for piece in pieces(path):
             for found in piece.documents():
@@ -159,13 +159,13 @@ def pieces(path: Path, size: int = PIECE) -> Iterator[Piece]:
     whole, begin = path.stat().st_size, 0
     with path.open("rb") as file:
         while whole - begin > size:
-            end = _border(file, begin + size, whole, marks)
+            end = _border(file: BinaryIO, begin + size, whole, marks)
             yield Piece(path, begin, end)
             begin = end
     yield Piece(path, begin, whole)
 
 
-def _border(file, at: int, whole: int, marks: Sequence[bytes]) -> int:
+def _border(file: BinaryIO, at: int, whole: int, marks: Sequence[bytes]) -> int:
     """Where to cut behind ``at``: behind the first mark that stands in the next megabyte, else behind the
     first line end, however far; a text without any is cut between two characters."""
     file.seek(at)
@@ -235,7 +235,7 @@ def _cut(text: str, begin: int, size: int) -> tuple[int, int]:
     return begin + size, begin + size
 
 
-def _document(line: str, where) -> Document:
+def _document(line: str, where: Callable[[], str]) -> Document:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:

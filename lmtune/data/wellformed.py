@@ -176,7 +176,7 @@ def _refuse_no_example(i: int, example: Any) -> None:
         )
 
 
-def _numbers(i: int, row: Any) -> array:
+def _numbers(i: int, row: Any) -> array[int]:
     try:
         numbers = array("q", row if isinstance(row, list) else [])
     except (TypeError, OverflowError):
@@ -186,7 +186,7 @@ def _numbers(i: int, row: Any) -> array:
     return numbers
 
 
-def _labels(i: int, labels: Any) -> array:
+def _labels(i: int, labels: Any) -> array[int]:
     if isinstance(labels, list):
         return _numbers(i, labels)
     if not isinstance(labels, int) or labels < 0 and labels != IGNORED:
@@ -201,7 +201,7 @@ def _known_by(example: Example) -> list[bytes]:
     return _documents(example, array("q", example["input_ids"]))
 
 
-def _documents(example: Example, ids: array) -> list[bytes]:
+def _documents(example: Example, ids: array[int]) -> list[bytes]:
     """What an example is known by, or each document that is packed in it: its token ids."""
     ends = list(itertools.accumulate(example.get("documents") or [len(ids)]))
     found = [ids[a:b].tobytes() for a, b in zip([0, *ends], ends)]

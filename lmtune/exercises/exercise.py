@@ -38,7 +38,7 @@ class Exercise:
         inputs: ``inputs(rng)`` gives a list of cases, each a list of arguments.
         truth: ``truth(*arguments)`` is what ``observe`` must see for a case.
         mistakes: pairs of a wrong function (as ``truth``, or raising where the mistake does not
-            show) and the hint for it; :data:`~lmtune.exercises.plain.ANY` stands in its value where
+            show) and the hint for it; ``lmtune.exercises.plain.ANY`` stands in its value where
             the mistake says nothing.
         gives: what the function gives back, in words, for an answer of another form.
         hints: hints that :func:`lmtune.hint` opens one at a time, the vaguest first.

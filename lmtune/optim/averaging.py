@@ -6,7 +6,9 @@ weights, because the noise of single updates cancels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,7 +24,7 @@ class Average:
     def __init__(self, model: nn.Module, decay: float):
         self.decay = decay
         self.updates = 0
-        self._live = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self._live: dict[str, torch.Tensor] = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._average = {n: p.detach().clone() for n, p in self._live.items()}
 
     @torch.no_grad()
@@ -36,7 +38,7 @@ class Average:
         self.updates += 1
 
     @contextmanager
-    def swapped_in(self):
+    def swapped_in(self) -> Iterator[None]:
         """The model has the averaged weights inside, and its own again afterwards."""
         own = {n: p.detach().clone() for n, p in self._live.items()}
         self.apply()
@@ -54,11 +56,11 @@ class Average:
         for name, parameter in self._live.items():
             parameter.copy_(values[name])
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return {"updates": self.updates, "average": self._average}
 
     @torch.no_grad()
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.updates = state["updates"]
         for name, average in self._average.items():
             average.copy_(state["average"][name])

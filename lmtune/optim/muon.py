@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -25,18 +26,18 @@ class Joined(torch.optim.Optimizer):
         self.param_groups = [group for part in parts for group in part.param_groups]
 
     @torch.no_grad()
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], float] | None = None) -> None:
         """One step of each part.  A closure is refused: each part would evaluate it anew."""
         if closure is not None:
             raise ValueError("Joined takes no closure; compute the gradients first, then call step().")
         for part in self.parts:
             part.step()
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         """The states of the parts, in their order."""
         return {"parts": [part.state_dict() for part in self.parts]}
 
-    def load_state_dict(self, state_dict: dict) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Give each part its state back."""
         given = state_dict.get("parts", [])
         if len(given) != len(self.parts):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -19,7 +19,9 @@ def adamw(model: nn.Module, config: Config) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, fused=fused)
 
 
-def made_optimizer(make: Callable, model: nn.Module, config: Config) -> torch.optim.Optimizer:
+def made_optimizer(
+    make: Callable[[nn.Module, Config], torch.optim.Optimizer], model: nn.Module, config: Config
+) -> torch.optim.Optimizer:
     """Call the maker and refuse what the loop cannot work with."""
     made = make(model, config)
     if not isinstance(made, torch.optim.Optimizer) or isinstance(made, torch.optim.LBFGS):
@@ -30,7 +32,7 @@ def made_optimizer(make: Callable, model: nn.Module, config: Config) -> torch.op
     return made
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Trainable parameters, each once: matrices with weight decay, vectors without."""
     trainable = [p for p in model.parameters() if p.requires_grad]  # tied weights come once
     return [

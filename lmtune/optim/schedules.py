@@ -53,7 +53,7 @@ class StepDecay:
     every: int
     gamma: float = 0.1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         whole("every", self.every, unit="updates")
 
     def __call__(self, step: int, total: int) -> float:
@@ -66,7 +66,7 @@ class Exponential:
 
     gamma: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         finite("gamma", self.gamma, *ABOVE_ZERO_TO_ONE)
 
     def __call__(self, step: int, total: int) -> float:
@@ -87,7 +87,7 @@ class Cyclic:
     mode: str = "triangular"
     gamma: float = 0.99994
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         whole("half_cycle", self.half_cycle, unit="updates")
         one_of("mode", self.mode, ("triangular", "triangular2", "exp_range"))
 
@@ -112,7 +112,7 @@ class OneCycle:
     start: float = 1 / 25  #: factor at the first update
     end: float = 4e-6  #: factor at the last update
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         finite("rising", self.rising, *BETWEEN_ZERO_AND_ONE)
 
     def __call__(self, step: int, total: int) -> float:
@@ -132,7 +132,7 @@ class StableDecay:
     decay: float = 0.2  #: share of the run that decays
     floor: float = 0.0  #: factor at the end
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         finite("decay", self.decay, *ABOVE_ZERO_TO_ONE)
 
     def __call__(self, step: int, total: int) -> float:
@@ -153,7 +153,7 @@ class Plateau:
     patience: int = 2
     min_delta: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         finite("factor", self.factor, *BETWEEN_ZERO_AND_ONE)
         whole("patience", self.patience, 0, unit="evaluations")
         finite("min_delta", self.min_delta, *NOT_NEGATIVE)

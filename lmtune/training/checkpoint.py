@@ -34,7 +34,7 @@ class CheckpointError(OSError):
     """A checkpoint that cannot be read or written; the message names it and the remedy."""
 
 
-def write(folder: Path, step: int, state: dict) -> Path:
+def write(folder: Path, step: int, state: dict[str, Any]) -> Path:
     """Write a checkpoint, and only then remove all but the last ``KEPT``.
 
     Raises :class:`CheckpointError` where it cannot be written; those before it stay.
@@ -70,7 +70,7 @@ def write(folder: Path, step: int, state: dict) -> Path:
     return final
 
 
-def read(path: Path) -> dict:
+def read(path: Path) -> dict[str, Any]:
     """Read a checkpoint back, on the CPU.
 
     Raises :class:`CheckpointError` where a file is missing, cut short or changed, and names the
@@ -88,7 +88,8 @@ def read(path: Path) -> dict:
         )
         raise CheckpointError(f"The checkpoint {path} is damaged: {fault}. {remedy}")
     tensors = load_file(path / _FILES[0])
-    return _with_tensors(json.loads((path / _FILES[1]).read_text("utf8")), tensors)
+    state: dict[str, Any] = _with_tensors(json.loads((path / _FILES[1]).read_text("utf8")), tensors)
+    return state
 
 
 def existing(folder: Path) -> list[Path]:
@@ -174,7 +175,7 @@ class Checkpoints:
     ``about`` is plain data that a resumed run must share: settings, data, processes.
     """
 
-    def __init__(self, path: str | Path, about: dict, writes: bool = True):
+    def __init__(self, path: str | Path, about: dict[str, Any], writes: bool = True):
         self.path, self.about, self.writes = Path(path).expanduser(), about, writes
         self._saved: int | None = None
         if writes:
@@ -209,7 +210,7 @@ class Checkpoints:
             warnings.warn(f"{error} Training goes on.", stacklevel=2)
 
 
-def _refuse_other_run(path: Path, saved: dict, given: dict) -> None:
+def _refuse_other_run(path: Path, saved: dict[str, Any], given: dict[str, Any]) -> None:
     """A run that goes on with other settings would be neither the old one nor a new one."""
     for part, old in saved.items():
         new = given.get(part)

@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import nn
@@ -182,9 +183,9 @@ class Config:
         factor = SCHEDULES[self.schedule] if isinstance(self.schedule, str) else self.schedule
         return self.lr * factor(step - self.warmup, max(1, total - self.warmup))
 
-    def described(self) -> dict:
+    def described(self) -> dict[str, Any]:
         """The settings that decide the result, as plain data: what a resumed run must agree with."""
-        plain = {}
+        plain: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name in ("log_every", "save_every"):
@@ -193,7 +194,7 @@ class Config:
         return plain
 
 
-def name_of(function) -> str:
+def name_of(function: Any) -> str:
     """What a callable is called in a checkpoint, the same in another process.
 
     A schedule of lmtune shows its fields, a partial its arguments, any other object its class.

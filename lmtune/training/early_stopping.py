@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -46,7 +47,7 @@ class EarlyStopping:
         if self._weights:
             restore(model, self._weights)
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return {
             "waited": self.waited,
             "reference": self.reference,
@@ -55,7 +56,7 @@ class EarlyStopping:
             "weights": self._weights,
         }
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.waited, self.reference = state["waited"], state["reference"]
         self.best_loss, self.best_step = state["best_loss"], state["best_step"]
         self._weights = state["weights"]

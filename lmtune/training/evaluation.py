@@ -92,10 +92,10 @@ def measure(
             total += float(batch_sum)
             count += float(batch_count)
             characters += sum(e["characters"] for e in batch)
-    total, count, characters = add_up_numbers(total, count, characters, device=device)
+    total, count, spelled = add_up_numbers(total, count, characters, device=device)
     if count == 0:
         raise ValueError(_NOTHING)
-    return Evaluation(total / count, int(count), int(characters))
+    return Evaluation(total / count, int(count), int(spelled))
 
 
 def _batches(model: nn.Module, data: Sequence[Example], batch_size: int) -> tuple[Iterable[Sequence[Example]], int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 import torch
 
@@ -49,16 +49,17 @@ class History:
 
     def add(self, event: Step | Evaluated) -> None:
         """Append an event of :func:`lmtune.run`."""
-        (self.evaluations if hasattr(event, "result") else self.steps).append(event)
+        kept: list[Any] = self.evaluations if hasattr(event, "result") else self.steps
+        kept.append(event)
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         """The events as plain data and, because there may be many, one tensor (fp64, exact)."""
         return {
             "steps": torch.tensor(self.steps, dtype=torch.float64),
             "evaluations": [(e.step, tuple(e.result)) for e in self.evaluations],
         }
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Replace the events by those of :meth:`state_dict`."""
         from lmtune.training.evaluation import Evaluation
 

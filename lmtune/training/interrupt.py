@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 
 @contextmanager
@@ -14,7 +15,7 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
     ``KeyboardInterrupt``.  Outside the main thread, Python lets nobody catch it."""
     asked = False
 
-    def note(number, frame):
+    def note(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
             signal.default_int_handler(number, frame)

@@ -7,7 +7,7 @@ question whether an update was sound must be answered where the numbers lie.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -33,7 +33,7 @@ class Readings:
     def __init__(self, late: bool, exact: bool):
         self._late, self._exact = late, exact
         self._broken: bool | torch.Tensor = False
-        self._kept: list[tuple] = []
+        self._kept: list[tuple[Made, Any]] = []
 
     def judge(
         self, labels: int, summed: torch.Tensor, norm: torch.Tensor, counted: torch.Tensor, may_overflow: bool
@@ -44,7 +44,7 @@ class Readings:
         one when the fault is raised.  fp16's norm may overflow, which breaks nothing.
         """
         if self._late:
-            values = torch.stack([summed, norm.to(summed), counted.to(summed)])
+            values: Any = torch.stack([summed, norm.to(summed), counted.to(summed)])
             counts = values[2] == labels if self._exact else values[2] >= 0
             sound = values[: 1 if may_overflow else 2].isfinite().all() & counts
             self._broken = ~sound | self._broken

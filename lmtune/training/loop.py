@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -53,7 +54,7 @@ def fit(
     folder: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
-    **settings,
+    **settings: Any,
 ) -> History:
     """Train ``model`` in place and return the :class:`~lmtune.training.history.History` of the run.
 
@@ -197,7 +198,7 @@ def _made(
         state.average.apply()
 
 
-def _as_config(config: Config | None, settings: dict) -> Config:
+def _as_config(config: Config | None, settings: dict[str, Any]) -> Config:
     if config is not None and settings:
         raise ValueError(
             f"config was given together with {', '.join(sorted(settings))}; put every setting into one of them."

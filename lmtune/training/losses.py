@@ -9,6 +9,7 @@ loss keeps that form, so that accumulation stays exact with it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -201,7 +202,7 @@ def classification_loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, t
     return total, (labels != IGNORED).sum()
 
 
-def sum_and_count(loss, model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+def sum_and_count(loss: Loss, model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Call a loss and refuse what is not ``(sum, count)``."""
     result = loss(model, batch)
     if not (isinstance(result, tuple) and len(result) == 2):
@@ -225,7 +226,7 @@ def sum_and_count(loss, model: nn.Module, batch: Batch) -> tuple[torch.Tensor, t
 
 def _language_logits(model: nn.Module, batch: Batch) -> torch.Tensor:
     """Logits (B, T, V) of a language model; a classifier is refused."""
-    inputs = {k: v for k, v in batch.items() if k not in ("labels", "documents")}
+    inputs: dict[str, Any] = {k: v for k, v in batch.items() if k not in ("labels", "documents")}
     if "documents" in batch:  # packed rows: see lmtune.data.batches.collate
         inputs["attention_mask"] = _apart(batch["documents"], next(model.parameters()).dtype)
     if hasattr(model, "generation_config"):
@@ -236,7 +237,8 @@ def _language_logits(model: nn.Module, batch: Batch) -> torch.Tensor:
             "A next-token loss needs a language model and next-token labels; for a classifier "
             "give loss=lmtune.classification_loss."
         )
-    return output.logits
+    logits: torch.Tensor = output.logits
+    return logits
 
 
 def _apart(documents: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

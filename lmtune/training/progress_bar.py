@@ -56,5 +56,5 @@ class Bar:
     def __enter__(self) -> Bar:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -39,7 +39,7 @@ class State:
     step: int = 0  #: updates tried, which is the place in the data
     made: int = 0  #: updates made; fp16 leaves out those that overflow
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         """The state as nested plain data and tensors; the tensors are not copied."""
         return {
             "step": self.step,
@@ -48,7 +48,7 @@ class State:
             **{name: getattr(self, name).state_dict() for name in self._parts()},
         }
 
-    def load_state_dict(self, state: dict) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         restore(self.model, state["weights"])
         self.step, self.made = state["step"], state["made"]
         for name in self._parts():
@@ -59,7 +59,7 @@ class State:
         return [name for name in names if getattr(self, name) is not None]
 
 
-def about_run(plan: Plan) -> dict:
+def about_run(plan: Plan) -> dict[str, Any]:
     """What decides a run's result, as plain data: a resumed run must agree with it in all."""
     trained = [(n, tuple(p.shape), str(p.dtype)) for n, p in plan.model.named_parameters() if p.requires_grad]
     settings = {"precision": plan.precision, "processes": plan.processes, "loss": name_of(plan.loss)}

@@ -214,3 +214,35 @@ def worker_of(parent, rank):
         if int(above) == parent and f"RANK={rank}".encode() in about:
             return int(child.name)
     raise AssertionError(f"no process of rank {rank}")
+
+
+def test_an_encoder_with_a_decoder_learns_pairs_and_goes_on_after_a_stop(tmp_path, tiny_tokenizer, capsys):
+    from tokenizers.processors import TemplateProcessing
+    from transformers import AutoModelForSeq2SeqLM, T5Config, T5ForConditionalGeneration
+
+    tiny_tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="$A <|endoftext|>", special_tokens=[("<|endoftext|>", 0)]
+    )
+    torch.manual_seed(0)
+    small = dict(d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2, dropout_rate=0.0)
+    ends = dict(pad_token_id=0, eos_token_id=0, decoder_start_token_id=0)
+    model = T5ForConditionalGeneration(T5Config(vocab_size=len(tiny_tokenizer), **small, **ends))
+    model.save_pretrained(tmp_path / "t5")
+    tiny_tokenizer.save_pretrained(tmp_path / "t5")
+    path = tmp_path / "pairs.jsonl"
+    known = {"the sum": "of two numbers", "a list": "of the names"}
+    path.write_text("".join(json.dumps({"prompt": a, "completion": b}) + "\n" for a, b in known.items()))
+    asked = ["--data", str(path), "--model", str(tmp_path / "t5"), "--lr", "1e-2", "--steps", "150"]
+    assert main(["finetune", *asked, "--out", str(tmp_path / "run")]) == 0
+    capsys.readouterr()
+    for prompt, answer in known.items():
+        assert main(["generate", str(tmp_path / "run"), "--prompt", prompt]) == 0
+        assert capsys.readouterr().out.strip() == answer
+    plain = AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "run")
+    ids = torch.tensor([tiny_tokenizer("a list")["input_ids"]])
+    written = plain.generate(ids, max_new_tokens=20, do_sample=False)[0]
+    assert tiny_tokenizer.decode(written, skip_special_tokens=True).strip() == "of the names"
+    text = tmp_path / "text.txt"
+    text.write_text(text_of(20), "utf8")
+    assert main(["finetune", "--data", str(text), *asked[2:], "--out", str(tmp_path / "no")]) == 2
+    assert "learns from pairs" in capsys.readouterr().err

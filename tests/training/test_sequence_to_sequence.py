@@ -66,7 +66,7 @@ def test_one_update_equals_autograd_by_hand(settings):
     assert largest_difference(truth, moved) < 1e-6 * max(g.abs().max() for g in truth.values())
 
 
-def test_a_loss_of_ones_own_equals_the_built_in_one_and_may_count_as_it_likes():
+def test_row_04_a_loss_of_ones_own_equals_the_built_in_one_and_may_count_as_it_likes():
     def plain(model, batch):
         out = model(
             input_ids=batch["input_ids"],
