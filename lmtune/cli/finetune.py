@@ -9,7 +9,15 @@ from pathlib import Path
 import torch.distributed as dist
 
 from lmtune.arguments import refuse
-from lmtune.cli.run_folder import asked_before, claim_folder, write_history, write_model, write_settings
+from lmtune.cli.run_folder import (
+    asked_before,
+    claim_folder,
+    release_folder,
+    write_figures,
+    write_history,
+    write_model,
+    write_settings,
+)
 from lmtune.data import text_files
 from lmtune.data.docstrings import cache_folder
 from lmtune.data.kinds import Example
@@ -51,24 +59,39 @@ def finetune(out: str | Path, given: dict, *, resume: bool = False, say: Callabl
     with joined() as device:
         first = rank_and_size()[0] == 0
         asked = _asked(out, given, resume, first)
-        say = say if first else (lambda text: None)
-        double = asked.get("precision") == "fp64"
-        model, tokenizer = load(asked["model"], device=device)
-        model = model.double() if double else model
-        train, validation = _examples(asked, model, tokenizer, say)
-        config = _config(asked, model, len(train), bool(validation))
-        say(
-            f"{asked['model']}: {model.num_parameters() / 1e6:.1f} M parameters on {model.device}, "
-            f"{config.total_steps(len(train), rank_and_size()[1])} updates, rate {config.lr:g}"
-        )
-        if first:
-            write_settings(out, config, model, rank_and_size()[1])
-        history = fit(model, train, config, validation=validation or None, folder=out / "checkpoints", resume=resume)
-        if first:
-            write_history(out, history)
-            if not history.interrupted:
-                write_model(out, model, tokenizer)
-        _report(out, history, say)
+        try:
+            history = _trained(out, asked, resume, device, say if first else (lambda text: None))
+        except (ValueError, TypeError, OSError, FloatingPointError):
+            if first and not resume:
+                release_folder(out)
+            raise
+    return history
+
+
+def _trained(out: Path, asked: dict, resume: bool, device: str | None, say: Callable[[str], None]) -> History:
+    """Load, train and write; only the first of several processes writes."""
+    first = rank_and_size()[0] == 0
+    double = asked.get("precision") == "fp64"
+    model, tokenizer = load(asked["model"], device=device)
+    model = model.double() if double else model
+    train, validation = _examples(asked, model, tokenizer, say)
+    config = _config(asked, model, len(train), bool(validation))
+    say(
+        f"{asked['model']}: {model.num_parameters() / 1e6:.1f} M parameters on {model.device}, "
+        f"{config.total_steps(len(train), rank_and_size()[1])} updates, rate {config.lr:g}"
+    )
+    if first:
+        write_settings(out, config, model, rank_and_size()[1])
+    history = fit(model, train, config, validation=validation or None, folder=out / "checkpoints", resume=resume)
+    if first:
+        write_history(out, history)
+        if not history.interrupted:
+            write_model(out, model, tokenizer)
+        try:
+            write_figures(out, history)
+        except Exception as error:  # whatever a drawing library lacks: the model is there
+            say(f"the figures could not be drawn ({type(error).__name__}: {error}); history.csv has the numbers")
+    _report(out, history, say)
     return history
 
 
@@ -94,6 +117,10 @@ def _examples(asked: dict, model, tokenizer, say) -> tuple[Sequence[Example], li
     held_out = text_files.read(asked["validation"]) if asked["validation"] else []
     share = 0 if held_out else asked["share"]
     documentation = asked["data"].startswith("docs:")
+    others = [] if documentation else text_files.left_out(asked["data"])
+    if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        say(f"not read: {', '.join(path.name for path in others[:3])}{more}")
     if documentation or size_of(asked["data"]) <= IN_MEMORY:
         train, validation = _in_memory(asked["data"], share, held_out, recipe, say)
         train = pack(train, context) if asked["pack"] else train
@@ -111,11 +138,6 @@ def _in_memory(data: str, share: float, held_out, recipe: Recipe, say) -> tuple[
     else:
         train, validation = text_files.hold_out(text_files.read(data), share)
     validation = held_out or validation
-    if recipe.encoder_decoder and train and isinstance(train[0], str):
-        raise ValueError(
-            "The model writes with a decoder what an encoder has read, so it learns from pairs; give a "
-            ".jsonl file with prompt and completion."
-        )
     say(f"{data}: {_counted(train)} to train on, {_counted(validation)} held out")
     made, kept_out = recipe.rows(train), recipe.rows(validation)
     examples = disjoint(made, kept_out)

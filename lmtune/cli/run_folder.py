@@ -81,14 +81,14 @@ def write_settings(folder: Path, config: Config, model, processes: int) -> None:
 
 
 def write_history(folder: Path, history: History) -> None:
-    """Write the events as a table and as figures."""
-    import matplotlib.pyplot as plt
-
+    """Write the events as a table."""
     write_whole(folder / "history.csv", history.table().to_csv())
+
+
+def write_figures(folder: Path, history: History) -> None:
+    """Draw the events; a decoration, so whoever calls this has written the model before."""
     for what in FIGURES:
-        figure = history.plot(what)
-        figure.savefig(folder / f"{what}.svg")
-        plt.close(figure)
+        history.plot(what).savefig(folder / f"{what}.svg")
 
 
 def write_model(folder: Path, model, tokenizer) -> None:
@@ -101,5 +101,24 @@ def write_model(folder: Path, model, tokenizer) -> None:
         model.save_pretrained(part)
     tokenizer.save_pretrained(part)
     for path in sorted(part.iterdir(), key=lambda p: p.name == "config.json"):
+        if path.is_dir():  # a folder cannot be put onto one that holds something: from an earlier try
+            shutil.rmtree(folder / path.name, ignore_errors=True)
         os.replace(path, folder / path.name)
     part.rmdir()
+
+
+def release_folder(folder: Path) -> None:
+    """Take back what a run that was refused has written, so that the mended command may have the folder.
+
+    A run that has a checkpoint keeps everything.
+    """
+    checkpoints = folder / "checkpoints"
+    if any(checkpoints.glob("step-*")):
+        return
+    for path in (folder / "run.json", folder / "settings.json"):
+        path.unlink(missing_ok=True)
+    for path in (checkpoints, folder):
+        try:
+            path.rmdir()
+        except OSError:
+            pass  # not there, or it holds something else

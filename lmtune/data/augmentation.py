@@ -135,9 +135,10 @@ def wordnet_senses(reader: Any = None) -> Senses:
     """
     if reader is None:
         try:
-            from nltk.corpus import wordnet as reader
+            from nltk.corpus import wordnet
 
-            reader.ensure_loaded()
+            wordnet.ensure_loaded()
+            reader = wordnet
         except (LookupError, ImportError):
             raise LookupError(
                 "WordNet's data are not installed. With a network run: python -m "
@@ -164,7 +165,8 @@ def neighbour_senses(
 
     found = _whole_words(tokenizer)
     words, ids = list(found), torch.tensor(list(found.values()))
-    vectors = model.get_input_embeddings().weight.detach()[ids.to(model.device)].float().cpu()
+    embedding: Any = model.get_input_embeddings()
+    vectors = embedding.weight.detach()[ids.to(model.device)].float().cpu()
     vectors = torch.nn.functional.normalize(vectors - vectors.mean(0), dim=-1)
     place = {word: n for n, word in enumerate(words)}
 
@@ -180,7 +182,7 @@ def neighbour_senses(
 
 def _whole_words(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
     """Words of four letters or more that are one token each, with the token's id."""
-    tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
     # Byte-level BPE and SentencePiece mark what begins a word, WordPiece what continues one.
     # Any of the marks may be a token of its own elsewhere, so the most frequent one counts.
     counts = {mark: sum(t.startswith(mark) for t in tokens) for mark in ("\u0120", "\u2581", "##")}

@@ -19,6 +19,7 @@ import sys
 import sysconfig
 import unicodedata
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -79,6 +80,8 @@ _SKIPPED_FOLDERS = {
     "__pycache__",
 }
 _CACHE_FORMAT = 2
+
+_Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Document(NamedTuple):

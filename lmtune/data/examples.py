@@ -78,7 +78,7 @@ class _Begins:
         """Of place 0, the token that starts a text, and of the first one it is 0; behind the last one, all of it."""
         if place <= 1:
             return 0
-        return len(self.text) if place > self.tokens else self.encoding.token_to_chars(place - 1)[0]
+        return len(self.text) if place > self.tokens else self.encoding.token_to_chars(place - 1)[0]  # type: ignore[index]  # none is a special token
 
 
 def pairs(
@@ -167,6 +167,7 @@ def labelled(
 
 def start_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
     """The id of the token that leads a document: beginning of text, classification, else end of text."""
+    token: int | None
     for token in (tokenizer.bos_token_id, tokenizer.cls_token_id):
         if token is not None:
             return token
@@ -175,6 +176,7 @@ def start_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
 
 def end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
     """The id of the token that ends a document."""
+    token: int | None
     for token in (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.sep_token_id):
         if token is not None:
             return token

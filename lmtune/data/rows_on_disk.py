@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -62,10 +63,16 @@ class Recipe:
 
     def rows_of_each(self, documents: Sequence[Document]) -> list[list[Example]]:
         """The rows of each of some documents of one kind."""
+        alike: Any = documents  # all as the first
+        if self.encoder_decoder and not isinstance(documents[0], Pair):
+            raise ValueError(
+                "The model writes with a decoder what an encoder has read, so it learns from pairs; give a .jsonl file "
+                "with prompt and completion."
+            )
         if isinstance(documents[0], Pair):
-            prompts, completions = [d.prompt for d in documents], [d.completion for d in documents]
+            prompts, completions = [d.prompt for d in alike], [d.completion for d in alike]
             return [[row] for row in pairs(prompts, completions, self.tokenizer, self.context, self.encoder_decoder)]
-        return windows_of_each(documents, self.tokenizer, self.context)
+        return windows_of_each(alike, self.tokenizer, self.context)
 
     def rows(self, documents: Sequence[Document]) -> list[Example]:
         """The rows of all documents."""
@@ -114,6 +121,9 @@ def rows_on_disk(
 
 def _make(wanted: Sequence[Piece], recipe: Recipe, folder: Path, say: Callable[[str], None], progress: bool) -> None:
     """Write the pieces that are missing."""
+    for left in folder.glob("*.part"):  # by a kill
+        if time.time() - left.stat().st_mtime > 3600:
+            left.unlink(missing_ok=True)
     missing = [(i, piece) for i, piece in enumerate(wanted) if not _file(folder, i).is_file()]
     if not missing:
         return
@@ -134,7 +144,7 @@ def _done(jobs: Sequence[tuple[Piece, Path, Recipe]], workers: int) -> Iterator[
             yield job[0]
         return
     # Fresh processes: one that is forked from a process with threads may wait for ever.
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread) as pool:
         waiting = {pool.submit(write_piece, *job): job[0] for job in jobs}
         try:
             for done in as_completed(waiting):
@@ -145,12 +155,16 @@ def _done(jobs: Sequence[tuple[Piece, Path, Recipe]], workers: int) -> Iterator[
             raise
 
 
+def _one_thread() -> None:
+    """Each of several processes has a processor of its own."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
 def write_piece(piece: Piece, path: Path, recipe: Recipe) -> None:
     """Tokenize one piece of a file and write its rows; the file appears when it is complete."""
     import pyarrow as pa
 
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # each of several processes has a processor of its own
-    part, writer, kind = path.with_suffix(".part"), None, ""
+    part, writer, kind = path.with_suffix(f".{os.getpid()}.part"), None, ""  # nobody else's, where two runs begin
     with pa.OSFile(str(part), "wb") as file:
         for documents in _some_together(piece.documents()):
             table = _table(documents, recipe)
@@ -256,7 +270,8 @@ def packed_on_disk(train: datasets.Dataset, context: int, folder: Path) -> datas
     known = f"{train._fingerprint}-packed-{context}"
 
     def packed(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        rows = pack([dict(zip(columns, values)) for values in zip(*columns.values())], context)
+        given = [dict(zip(columns, values)) for values in zip(*columns.values())]
+        rows: list[Any] = pack(cast("list[Example]", given), context)
         return {name: [row[name] for row in rows] for name in (*columns, "documents")}
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ files at once calls :func:`read`.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +15,8 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 from lmtune.arguments import BELOW_ONE, finite
 
-#: Files that are read in a folder; a single file may have any name.
-SUFFIXES = (".txt", ".md", ".rst", ".jsonl")
+#: Files that are read in a folder, in small or capital letters; a single file may have any name.
+SUFFIXES = (".txt", ".md", ".rst", ".jsonl", ".ndjson", ".json")
 #: Characters of one passage: a longer text is cut where a paragraph ends.
 PASSAGE = 20_000
 #: Bytes of a file that are read at once.
@@ -46,7 +47,7 @@ class Piece(NamedTuple):
         Raises ``OSError`` for what cannot be read and ``ValueError`` for what is no text, each with the
         file and, for JSON, the line.
         """
-        if self.path.suffix == ".jsonl":
+        if holds_json_lines(self.path):
             yield from self._json_lines()
         else:
             yield from passages(self._text())
@@ -74,7 +75,7 @@ class Piece(NamedTuple):
         for number, line in enumerate(self._text().split("\n")):
             if not line.strip():
                 continue
-            found = _document(line, lambda number=number: self._line(number))
+            found = _document(line, functools.partial(self._line, number))
             if kind not in (None, type(found)):
                 raise ValueError(
                     f"{self._line(number)} holds {kind_of_document(found)} and the lines before it "
@@ -104,8 +105,8 @@ def kind_of_document(document: Document) -> str:
 def read(source: str | Path) -> Documents:
     """The documents of a file or folder: texts, or pairs of prompt and completion.
 
-    A line of a ``.jsonl`` file is an object with ``text``, or with ``prompt`` and ``completion``;
-    other entries are ignored, and all lines must be of one kind.  Any other file is one text in UTF-8,
+    A line of a ``.jsonl`` file (:func:`holds_json_lines`) is an object with ``text``, or with ``prompt`` and
+    ``completion``; other entries are ignored, and all lines must be of one kind.  Any other file is one text in UTF-8,
     cut into passages of at most :data:`PASSAGE` characters.  Of a folder, files with one of
     :data:`SUFFIXES` are read, in the order of their paths, hidden ones left out.
     """
@@ -139,13 +140,47 @@ def files_of(source: str | Path) -> list[Path]:
         for p in source.rglob("*")
         if p.is_file() and not any(part.startswith(".") for part in p.relative_to(source).parts)
     )
-    files = [p for p in there if p.suffix in SUFFIXES]
+    files = [p for p in there if p.suffix.lower() in SUFFIXES]
     if not files:
         raise ValueError(
             f"The folder {source} holds {len(there)} files and none that ends in "
             f"{', '.join(SUFFIXES)}. Name a file itself to read it whatever it is called."
         )
     return files
+
+
+def left_out(source: str | Path) -> list[Path]:
+    """What of a folder :func:`read` does not read: files of other kinds, and folders that are links."""
+    source = Path(source).expanduser()
+    if not source.is_dir():
+        return []
+    read = set(files_of(source))
+    return sorted(p for p in source.rglob("*") if p not in read and (p.is_file() or p.is_symlink()))
+
+
+def holds_json_lines(path: Path) -> bool:
+    """Whether each line of a file is an object of JSON, told by its name or, whatever the name, by its first line.
+
+    Raises ``ValueError`` for a file of JSON in another form, whose syntax nobody means to train on.
+    """
+    suffix = path.suffix.lower()
+    if suffix in (".jsonl", ".ndjson"):
+        return True
+    with path.open("rb") as file:
+        lines = iter(lambda: file.readline(2**20), b"")
+        first = next((line for line in lines if line.strip()), b"").decode("utf-8-sig", errors="replace")
+    try:
+        row = json.loads(first) if first.lstrip().startswith("{") else None
+    except (ValueError, RecursionError):
+        row = None
+    if isinstance(row, dict) and {"text", "prompt", "completion"} & set(row):
+        return True
+    if suffix == ".json":
+        raise ValueError(
+            f"{path} is JSON of another form; give a .jsonl file, in which each line is an object with text, or with "
+            "prompt and completion."
+        )
+    return False
 
 
 def size_of(source: str | Path) -> int:
@@ -155,11 +190,11 @@ def size_of(source: str | Path) -> int:
 
 def pieces(path: Path, size: int = PIECE) -> Iterator[Piece]:
     """A file in pieces of about ``size`` bytes, cut where a paragraph ends, of JSON lines where a line ends."""
-    marks = (b"\n",) if path.suffix == ".jsonl" else (b"\n\n", b"\n\r\n", b"\n")
+    marks = (b"\n",) if holds_json_lines(path) else (b"\n\n", b"\n\r\n", b"\n")
     whole, begin = path.stat().st_size, 0
     with path.open("rb") as file:
         while whole - begin > size:
-            end = _border(file: BinaryIO, begin + size, whole, marks)
+            end = _border(file, begin + size, whole, marks)
             yield Piece(path, begin, end)
             begin = end
     yield Piece(path, begin, whole)
@@ -196,10 +231,9 @@ def hold_out(documents: Documents, share: float) -> tuple[Documents, Documents]:
     if len(documents) >= 10:
         hashes = [content_hash(d) for d in documents]
         border = sorted(hashes)[max(1, round(share * len(documents))) - 1]
-        return (
-            [d for d, h in zip(documents, hashes) if h > border],
-            [d for d, h in zip(documents, hashes) if h <= border],
-        )
+        train: list[Any] = [d for d, h in zip(documents, hashes) if h > border]
+        held_out: list[Any] = [d for d, h in zip(documents, hashes) if h <= border]
+        return train, held_out
     if isinstance(documents[0], Pair):
         return documents, []
     cut = [_cut(text, 0, len(text) - max(1, round(share * len(text)))) for text in documents]

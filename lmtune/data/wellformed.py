@@ -11,11 +11,14 @@ import itertools
 from array import array
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import numpy
 
 from lmtune.data.kinds import CLASS, IGNORED, NEXT_TOKEN, SEQUENCE_TO_SEQUENCE, Example, Kind, kind_of
+
+if TYPE_CHECKING:
+    import datasets
 
 _REMEDY = "make examples from texts with lmtune.windows, lmtune.pairs or lmtune.labelled."
 
@@ -62,7 +65,7 @@ class Summary:
     documents: frozenset[bytes] = frozenset()  #: what the documents are known by
 
 
-def on_disk(examples: Any) -> bool:
+def on_disk(examples: Any) -> TypeGuard[datasets.Dataset]:
     """Whether examples are a data set of the ``datasets`` library, which is not read before it is used."""
     return hasattr(examples, "_fingerprint") and hasattr(examples, "__getitems__")
 

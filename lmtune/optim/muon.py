@@ -26,7 +26,7 @@ class Joined(torch.optim.Optimizer):
         self.param_groups = [group for part in parts for group in part.param_groups]
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]  # gives no loss back
         """One step of each part.  A closure is refused: each part would evaluate it anew."""
         if closure is not None:
             raise ValueError("Joined takes no closure; compute the gradients first, then call step().")

@@ -63,7 +63,7 @@ def step_unless(broken: bool | torch.Tensor, optimizer: torch.optim.Optimizer) -
     ``GradScaler`` tells it of an overflow; for any other it must be read here.
     """
     if isinstance(broken, torch.Tensor) and optimizer.defaults.get("fused"):
-        optimizer.grad_scale, optimizer.found_inf = None, broken.float()
+        optimizer.grad_scale, optimizer.found_inf = None, broken.float()  # type: ignore[attr-defined]  # as GradScaler does
         optimizer.step()
     elif not broken:
         optimizer.step()

@@ -215,7 +215,8 @@ def _refuse_other_run(path: Path, saved: dict[str, Any], given: dict[str, Any]) 
     for part, old in saved.items():
         new = given.get(part)
         if isinstance(old, dict) and isinstance(new, dict):
-            for name in {**old, **new}:
+            # The number of processes first, because other settings follow from it.
+            for name in sorted({**old, **new}, key=lambda name: name != "processes"):
                 if old.get(name) != new.get(name):
                     raise ValueError(
                         f"The checkpoint {path} was made with {name} = {old.get(name)!r} and this "

@@ -110,6 +110,7 @@ class History:
 
         labels = {"loss": "loss (nats per token)", "lr": "learning rate", "norm": "norm of the gradient"}
         refuse(what not in labels, "what", what, ", ".join(map(repr, labels)))
+        fig: Figure
         fig, ax = figure()
         ax.plot(
             [s.step for s in self.steps],

@@ -147,12 +147,12 @@ def _made(
             # number: how the update is cut into micro-batches and processes changes nothing.
             labels = sum(plan.kind.labels(e) for examples in window for e in examples)
             tokens = sum(plan.kind.tokens(e) for examples in window for e in examples)
-            summed = counted = 0
+            summed = counted = 0  # type: Any  # tensors from the first micro-batch on
             for examples in window[rank::processes]:
                 batch = collate(examples, device)
                 with autocast(precision, device):
                     batch_sum, batch_count = sum_and_count(loss, model, batch)
-                state.scaler.scale(batch_sum / max(1, labels)).backward()
+                state.scaler.scale(batch_sum / max(1, labels)).backward()  # type: ignore[no-untyped-call]
                 summed, counted = summed + batch_sum.detach(), counted + batch_count
             summed, counted = add_up(trained, summed, counted)  # over processes; alone it does nothing
             if not plan.exact:  # a loss of one's own may count something else than labels
@@ -182,7 +182,7 @@ def _made(
                 events, fault = readings.drain()
                 state.history.steps.extend(events)
                 if saving and not fault:
-                    saved.save(state)
+                    saved.save(state)  # type: ignore[union-attr]  # saving implies saved
                 yield from events
                 if fault:
                     raise fault

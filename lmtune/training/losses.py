@@ -44,7 +44,7 @@ def sequence_loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.T
             f"{type(model).__name__} is no encoder with a decoder of transformers, which such examples "
             "need; make the examples with lmtune.windows or lmtune.pairs."
         )
-    written = model.prepare_decoder_input_ids_from_labels(labels=labels)
+    written = model.prepare_decoder_input_ids_from_labels(labels=labels)  # type: ignore[operator]  # transformers' own
     output = model(
         input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], decoder_input_ids=written, use_cache=False
     )
@@ -61,7 +61,7 @@ def smoothed(epsilon: float) -> Loss:
     def loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         return token_cross_entropy(_language_logits(model, batch), batch["labels"], epsilon)
 
-    loss.bare = next_token_loss
+    loss.bare = next_token_loss  # type: ignore[attr-defined]  # for without_additions
     return loss
 
 
@@ -80,7 +80,7 @@ def penalized(loss: Loss, *, l1: float = 0.0, l2: float = 0.0) -> Loss:
         penalty = sum(l1 * p.abs().sum() + l2 / 2 * p.pow(2).sum() for p in matrices)
         return total + count * penalty, count
 
-    with_penalty.bare = without_additions(loss)
+    with_penalty.bare = without_additions(loss)  # type: ignore[attr-defined]  # for without_additions
     return with_penalty
 
 
@@ -104,7 +104,7 @@ def anchored(loss: Loss, model: nn.Module, strength: float) -> Loss:
         # Weight times sum first: an int count times a float alone would be rounded to fp32.
         return total + count * (strength / 2 * sum(d.pow(2).sum() for d in moved)), count
 
-    with_anchor.bare = without_additions(loss)
+    with_anchor.bare = without_additions(loss)  # type: ignore[attr-defined]  # for without_additions
     return with_anchor
 
 
@@ -134,7 +134,7 @@ def distilled(teacher: nn.Module, weight: float = 0.5, temperature: float = 2.0)
         imitation = (divergence * (shifted(batch["labels"]) != IGNORED)).sum()
         return (1 - weight) * total + weight * temperature**2 * imitation, count
 
-    loss.bare = next_token_loss
+    loss.bare = next_token_loss  # type: ignore[attr-defined]  # for without_additions
     return loss
 
 

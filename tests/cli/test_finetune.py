@@ -99,7 +99,7 @@ def test_a_wrong_setting_is_one_line_and_leaves_no_model(data, tmp_path, capsys,
     assert finetune(data, tmp_path / "run", "--steps", "2", *arguments) == 2
     error = capsys.readouterr().err
     assert said in error and "Traceback" not in error
-    assert not (tmp_path / "run" / "config.json").exists()
+    assert not (tmp_path / "run").exists(), "what was refused keeps no folder from the mended command"
 
 
 def test_a_folder_that_holds_something_is_never_written_into(data, tmp_path, capsys):
@@ -246,3 +246,31 @@ def test_an_encoder_with_a_decoder_learns_pairs_and_goes_on_after_a_stop(tmp_pat
     text.write_text(text_of(20), "utf8")
     assert main(["finetune", "--data", str(text), *asked[2:], "--out", str(tmp_path / "no")]) == 2
     assert "learns from pairs" in capsys.readouterr().err
+
+
+def test_the_model_comes_before_its_figures_and_takes_no_backend(data, tmp_path, monkeypatch, capsys):
+    from lmtune.cli import finetune as module
+
+    monkeypatch.setenv("MPLBACKEND", "no_such_backend")
+    assert finetune(data, tmp_path / "run", "--steps", "2") == 0
+    assert (tmp_path / "run" / "loss.svg").exists()
+
+    def fails(folder, history):
+        assert (folder / "config.json").exists()
+        raise RuntimeError("no display")
+
+    monkeypatch.setattr(module, "write_figures", fails)
+    assert finetune(data, tmp_path / "other", "--steps", "2") == 0
+    assert "could not be drawn" in capsys.readouterr().out and (tmp_path / "other" / "history.csv").exists()
+
+
+def test_a_model_folder_is_written_onto_an_older_one(tmp_path):
+    from lmtune.cli.run_folder import write_model
+    from lmtune.models.loading import load
+
+    model, tokenizer = load("pocket-mini")
+    tokenizer.chat_template = {"default": "{{ messages }}", "tools": "{{ messages }} and tools"}
+    for _ in range(2):
+        write_model(tmp_path, model, tokenizer)
+    assert len(list((tmp_path / "additional_chat_templates").iterdir())) == 1
+    assert load(tmp_path)[1].chat_template["tools"].endswith("tools")

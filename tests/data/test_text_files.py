@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lmtune.data.text_files import PASSAGE, Pair, hold_out, pieces, read
+from lmtune.data.text_files import PASSAGE, Pair, hold_out, left_out, pieces, read
 
 
 def lines(path, rows):
@@ -150,3 +150,24 @@ def test_reading_takes_time_in_proportion_to_the_text(tmp_path):
         read(path)
         taken.append(time.process_time() - began)
     assert taken[1] < 12 * taken[0]  # four times as much; 16 times when what is left was copied for each passage
+
+
+def test_json_lines_are_known_by_their_content_and_in_capital_letters(tmp_path):
+    for name in ("TRAIN.JSONL", "train.ndjson", "train.json", "train.txt"):
+        assert read(lines(tmp_path / name, [{"text": "eins"}, {"text": "zwei"}])) == ["eins", "zwei"]
+    (tmp_path / "list.json").write_text('[{"text": "eins"}]')
+    with pytest.raises(ValueError, match="list.json is JSON of another form; give a .jsonl file"):
+        read(tmp_path / "list.json")
+    (tmp_path / "prose.txt").write_text("{curly} is how some prose begins")
+    assert read(tmp_path / "prose.txt") == ["{curly} is how some prose begins"]
+
+
+def test_what_of_a_folder_is_not_read_is_named(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "b.txt").write_text("B")
+    (tmp_path / "in" / "NOTES.TXT").write_text("A")
+    (tmp_path / "in" / "thesis.doc").write_text("C")
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
+    assert read(tmp_path / "in") == ["A"]
+    assert [p.name for p in left_out(tmp_path / "in")] == ["link", "thesis.doc"]

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -349,3 +350,11 @@ def test_a_checkpoint_keeps_tuples_keys_and_numbers(tmp_path):
         checkpoint.write(tmp_path, 8, {"x": object()})
     assert json.loads((tmp_path / "step-00000007" / "state.json").read_text())
     assert os.listdir(tmp_path) == ["step-00000007"]
+
+
+def test_another_number_of_processes_is_named_first():
+    from lmtune.training.checkpoint import _refuse_other_run
+
+    saved = {"settings": {"evaluate_every": 5, "processes": 2}}
+    with pytest.raises(ValueError, match="processes = 2 and this run has 1"):
+        _refuse_other_run(Path("step-1"), saved, {"settings": {"evaluate_every": 10, "processes": 1}})
