@@ -64,7 +64,7 @@ MUTANTS = [
         "for examples in window for e in examples)\n            tokens",
         "for examples in window[rank::processes] for e in examples)\n            tokens",
     ),
-    Mutant(4, "training/loop.py", "            if not plan.exact:  #", "            if False:  #"),
+    Mutant(4, "training/loop.py", "            if not exact:  #", "            if False:  #"),
     Mutant(5, "devices/distributed.py", "    dist.all_reduce(flat)\n", "    pass\n"),
     Mutant(
         6,
@@ -204,7 +204,7 @@ MUTANTS = [
         28,
         "training/log_buffer.py",
         "            self._broken = self._broken or not (sound and counts)",
-        "            self._broken = not (sound and counts)",
+        "            self._broken = self._broken or not counts",
     ),
     Mutant(29, "devices/precision.py", "is_bf16_supported(including_emulation=False)", "is_bf16_supported()"),
     Mutant(

@@ -125,7 +125,8 @@ def _made(
         saved.begin(state, resume)
     refuse_disagreement(device, **about, state=state.step)
     clock = time.perf_counter() - (state.history.steps[-1].seconds if state.history.steps else 0.0)
-    readings = Readings(late=plan.log_every > 1, exact=plan.exact)
+    log_every, exact = plan.log_every, plan.exact
+    readings = Readings(late=log_every > 1, exact=exact)
 
     with training(model, config):
         for step, window in plan.updates(start=state.step):
@@ -155,7 +156,7 @@ def _made(
                 state.scaler.scale(batch_sum / max(1, labels)).backward()  # type: ignore[no-untyped-call]
                 summed, counted = summed + batch_sum.detach(), counted + batch_count
             summed, counted = add_up(trained, summed, counted)  # over processes; alone it does nothing
-            if not plan.exact:  # a loss of one's own may count something else than labels
+            if not exact:  # a loss of one's own may count something else than labels
                 rescale(trained, max(1, labels) / counted.to(summed).clamp(min=1e-30))
 
             state.scaler.unscale_(optimizer)  # before clipping: the limit is meant for the true gradient
@@ -178,7 +179,7 @@ def _made(
             ending = stop() or state.step == total
             saving = saved and (ending or _due(config.save_every, state.step))
             looking = validation and _due(config.evaluate_every, state.step)
-            if ending or saving or looking or broken is True or len(readings) >= plan.log_every:
+            if ending or saving or looking or broken is True or len(readings) >= log_every:
                 events, fault = readings.drain()
                 state.history.steps.extend(events)
                 if saving and not fault:
