@@ -84,7 +84,7 @@ def search(
     call ``report(step, value)`` as it goes: with a pruner a hopeless trial ends there::
 
         def objective(settings, report):
-            model = lmtune.load("pocket-mini")
+            model, tokenizer = lmtune.load("pocket-mini")
             config = Config(steps=80, evaluate_every=20, **settings)
             for event in lmtune.run(model, train, config, validation):
                 if isinstance(event, Evaluated):

@@ -32,6 +32,11 @@ class Evaluated(NamedTuple):
     step: int  #: the number of the update before it, 0 at the start
     result: Evaluation  #: of the whole validation data
 
+    @property
+    def loss(self) -> float:
+        """The loss of the result, in nats per label."""
+        return self.result.loss
+
 
 class History:
     """The events of a run, in order.

@@ -26,7 +26,8 @@ each_part = pytest.mark.parametrize("name, part", PARTS, ids=[part.id for _, par
 def test_what_is_published_is_what_the_instructor_wrote(name):
     stored = json.loads(homework.published_path(name).read_text(encoding="utf-8"))
     fresh = json.loads(json.dumps(homework.published(KNOWN[name])))
-    assert stored == fresh, "run: python -m instructor.publish"
+    # Not to the last digit: from Python 3.12 on, sum() adds floats more exactly.
+    assert not difference(fresh, stored, 1e-9), "run: python -m instructor.publish"
 
 
 def test_nothing_else_is_published():

@@ -57,7 +57,11 @@ def test_the_results_have_a_median_and_a_minimum_for_each(bench, tmp_path, capsy
             each = about["each_round"][name][model]
             assert seconds == {"median": pytest.approx(sum(each) / 2), "min": min(each)} and min(each) > 0
     assert about["rounds"] == 2 and about["steps"] == {"small": 3, "medium": 3}
-    assert about["versions"]["torch"] == torch.__version__ and about["processor"] and about["date"]
+    assert (
+        torch.__version__.startswith(about["versions"]["torch"].partition("+")[0])
+        and about["processor"]
+        and about["date"]
+    )
     said = capsys.readouterr().out
     assert "reach the same losses" in said and all(name in said for name in wanted)
 
