@@ -121,10 +121,13 @@ def _digits(value: Any) -> str:
 
 
 def read(line: bytes | str) -> Any:
-    """Plain data from one line of JSON; ``ValueError`` when it is none."""
+    """Plain data from one line of JSON; ``ValueError`` when it is none, too long or nested too deep.
+
+    Whoever goes on with it may follow its lists and dictionaries without a bound of his own.
+    """
     if len(line) > LONGEST:
         raise ValueError(f"the answer is longer than {LONGEST} characters")
     try:
-        return json.loads(line)
-    except RecursionError as error:
+        return plain(json.loads(line), depth=-1)  # a reply is a dictionary around the value
+    except (RecursionError, TypeError) as error:
         raise ValueError("the answer is nested too deep") from error

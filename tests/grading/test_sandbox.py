@@ -167,3 +167,13 @@ def test_the_program_needs_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.replace("'", '"')) == []
+
+
+@pytest.mark.parametrize("depth", [500, 100_000])
+def test_a_reply_that_is_nested_too_deep_is_no_answer(depth):
+    """What an answer writes into the protocol itself must not end the grading of a class."""
+    reply = b'{"value": ' + b"[" * depth + b"]" * depth + b"}"
+    assert sandbox._replies(b"{}\n" + reply + b"\n", 1) == (
+        [],
+        "sent something that is no answer (the answer is nested too deep)",
+    )
