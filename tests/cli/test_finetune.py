@@ -1,5 +1,6 @@
 """The command line as its user meets it: from a file to a folder that plain transformers loads."""
 
+import copy
 import json
 import os
 import signal
@@ -220,6 +221,7 @@ def test_an_encoder_with_a_decoder_learns_pairs_and_goes_on_after_a_stop(tmp_pat
     from tokenizers.processors import TemplateProcessing
     from transformers import AutoModelForSeq2SeqLM, T5Config, T5ForConditionalGeneration
 
+    tiny_tokenizer = copy.deepcopy(tiny_tokenizer)  # other tests share it
     tiny_tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
         single="$A <|endoftext|>", special_tokens=[("<|endoftext|>", 0)]
     )
