@@ -1,4 +1,4 @@
-// The formulas of the page "Formulas to try". book/formulas.py holds each against lmtune in a browser.
+// The formulas of the page "Formulas to try". book/site/formula_check.py holds each against lmtune in a browser.
 "use strict";
 (() => {
 // The 97.5 % quantile of Student's t with 1 to 30 degrees of freedom.
