@@ -3,6 +3,7 @@
 import os
 import time
 
+import psutil
 import pytest
 import torch
 import torch.distributed as dist
@@ -188,6 +189,6 @@ def test_one_process_writes_and_both_resume(tmp_path):
 
 
 def test_no_process_is_left_behind(tmp_path):
+    before = set(psutil.Process().children())  # other tests may have left a helper of their own running
     in_two_processes(tmp_path, lambda rank: rank)
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert set(psutil.Process().children()) <= before
