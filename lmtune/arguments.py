@@ -57,6 +57,27 @@ def finite(name: str, value: Any, within: Callable[[Any], bool], allowed: str) -
     return float(value)
 
 
+def refuse_wrong_texts(texts: Any, what: str = "text") -> None:
+    """Refuse what is no list of ``str``, and text that Unicode cannot store (half of a surrogate pair)."""
+    if isinstance(texts, str):
+        raise TypeError(f"A list of {what}s is needed, and one string was given; write [{what}].")
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"{what.capitalize()} number {i} is a {type(text).__name__}; each {what} must be a str.")
+        refuse_unstorable(text, f"{what.capitalize()} number {i}")
+
+
+def refuse_unstorable(text: str, where: str) -> None:
+    """Refuse text that holds half of a surrogate pair, which no file and no tokenizer takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{where} is no text that Unicode can store: character {error.start} is {text[error.start]!r}, half of a "
+            "pair or a byte that is not UTF-8. Take it out, or save the text as UTF-8."
+        ) from None
+
+
 def one_of(name: str, value: T, choices: Iterable[T]) -> T:
     """``value`` where it is one of the choices; else ``ValueError`` that lists them."""
     known = list(choices)

@@ -22,6 +22,7 @@ from lmtune.data import text_files
 from lmtune.data.docstrings import cache_folder
 from lmtune.data.kinds import Example
 from lmtune.data.packing import pack
+from lmtune.data.reach import reach_of
 from lmtune.data.rows_on_disk import Recipe, packed_on_disk, rows_on_disk
 from lmtune.data.tasks import language_modelling
 from lmtune.data.text_files import size_of
@@ -111,8 +112,8 @@ def _asked(out: Path, given: dict, resume: bool, first: bool) -> dict:
 
 def _examples(asked: dict, model, tokenizer, say) -> tuple[Sequence[Example], list[Example]]:
     """Training and validation examples; what validation holds too is taken out of training."""
-    reads = getattr(model.config, "max_position_embeddings", None) or CONTEXT
-    context = asked["context"] or min(CONTEXT, reads)
+    reach = reach_of(model)
+    context = asked["context"] or min(CONTEXT, reach.positions or CONTEXT, reach.written or CONTEXT)
     recipe = Recipe(tokenizer, context, model.config.is_encoder_decoder)
     held_out = text_files.read(asked["validation"]) if asked["validation"] else []
     share = 0 if held_out else asked["share"]

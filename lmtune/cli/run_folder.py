@@ -93,10 +93,12 @@ def write_figures(folder: Path, history: History) -> None:
 
 def write_model(folder: Path, model, tokenizer) -> None:
     """Write model and tokenizer; ``config.json`` appears last, when the rest is complete."""
+    from lmtune.models.generation import stop_at_end_of_text
     from lmtune.models.loading import quietly
 
     part = folder / ".model.part"
     shutil.rmtree(part, ignore_errors=True)
+    stop_at_end_of_text(model, tokenizer)
     with quietly():
         model.save_pretrained(part)
     tokenizer.save_pretrained(part)

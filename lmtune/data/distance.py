@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lmtune.arguments import refuse_wrong_texts
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -16,8 +18,7 @@ _WORD = re.compile(r"[A-Za-z]+")
 
 def word_counts(texts: Sequence[str]) -> Counter[str]:
     """How often each word, in lower case, stands in the texts; a word is a run of letters."""
-    if isinstance(texts, str):
-        raise TypeError("A list of texts is needed, and one string was given; write [text].")
+    refuse_wrong_texts(texts)
     return Counter(word.lower() for text in texts for word in _WORD.findall(text))
 
 
@@ -45,8 +46,7 @@ def tokens_per_word(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) ->
     Near 1 the tokenizer knows the vocabulary of the texts; where it is 3, a context holds a third
     of the words and the model has to spell.
     """
-    if isinstance(texts, str):
-        raise TypeError("A list of texts is needed, and one string was given; write [text].")
+    refuse_wrong_texts(texts)
     words = sum(len(text.split()) for text in texts)
     if not words:
         raise ValueError("The texts have no word; give texts that are not empty.")

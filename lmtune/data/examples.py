@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lmtune.arguments import is_whole, whole
+from lmtune.arguments import is_whole, refuse_wrong_texts, whole
 from lmtune.data.kinds import IGNORED, Example
+from lmtune.data.special_tokens import end_of_text, start_of_text, without_end, without_start
+from lmtune.data.spelling import Spelled
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
@@ -36,22 +38,21 @@ def windows_of_each(
     context = _context(context, tokenizer)
     if not 0 <= overlap <= context - 2:
         raise ValueError(f"overlap is {overlap}; it must lie between 0 and context - 2 = {context - 2}.")
-    _refuse_wrong_texts(texts)
-    if not tokenizer.is_fast:
-        raise ValueError(
-            f"{type(tokenizer).__name__} does not tell where its tokens begin in the text, "
-            "which bits per character need; load a fast tokenizer (AutoTokenizer's default)."
-        )
+    refuse_wrong_texts(texts)
+    _refuse_without_offsets(tokenizer)
     if len(texts) == 0:
         return []
+    texts = [without_end(without_start(text, tokenizer), tokenizer) for text in texts]
+    coded = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)
     ends = start_of_text(tokenizer), end_of_text(tokenizer)
-    coded = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False, verbose=False)
-    return [_cut(text, encoding, ends, context, overlap) for text, encoding in zip(texts, coded.encodings)]
+    return [
+        _cut([ends[0], *encoding.ids, ends[1]], Spelled(text, encoding, tokenizer), context, overlap)
+        for text, encoding in zip(texts, coded.encodings)
+    ]
 
 
-def _cut(text: str, encoding: Encoding, ends: tuple[int, int], context: int, overlap: int) -> list[Example]:
-    """The windows of one document; ``ends`` are the tokens that start and end it."""
-    row, begins = [ends[0], *encoding.ids, ends[1]], _Begins(text, encoding)
+def _cut(row: list[int], spelled: Spelled, context: int, overlap: int) -> list[Example]:
+    """The windows of one document, whose row begins and ends with the tokens for that."""
     examples: list[Example] = []
     start, known = 0, 1
     while known < len(row):
@@ -60,25 +61,11 @@ def _cut(text: str, encoding: Encoding, ends: tuple[int, int], context: int, ove
             {
                 "input_ids": row[start:stop],
                 "labels": [IGNORED] * (known - start) + row[known:stop],
-                "characters": begins[stop] - begins[known],
+                "characters": spelled.before(stop) - spelled.before(known),
             }
         )
         start, known = stop - max(1, overlap), stop
     return examples
-
-
-class _Begins:
-    """Where each token of a row begins in its text: differences are exact even where several tokens
-    share one character.  Asked for at the borders of windows alone, since all of them take much memory."""
-
-    def __init__(self, text: str, encoding: Encoding):
-        self.text, self.encoding, self.tokens = text, encoding, len(encoding.ids)
-
-    def __getitem__(self, place: int) -> int:
-        """Of place 0, the token that starts a text, and of the first one it is 0; behind the last one, all of it."""
-        if place <= 1:
-            return 0
-        return len(self.text) if place > self.tokens else self.encoding.token_to_chars(place - 1)[0]  # type: ignore[index]  # none is a special token
 
 
 def pairs(
@@ -90,44 +77,74 @@ def pairs(
 ) -> list[Example]:
     """Examples whose loss counts the completion and not the prompt.
 
-    A row is: start-of-text token, prompt, completion, end-of-text token.  Where it is
-    longer than ``context`` the *prompt* loses its tokens from the left; a completion
-    that does not fit alone is refused.
+    A row is: start-of-text token, prompt, completion, end-of-text token, each of the two tokens once, also where
+    the texts hold them written out.  Its ids decode to prompt and completion as one text, and begin with the ids
+    that the prompt has alone wherever the tokenizer allows it, because those are what the model is asked with
+    later; a token that reaches over the border is learned.  Where the row is longer than ``context`` the *prompt*
+    loses its tokens from the left; a completion that does not fit alone is refused.
 
     For an ``encoder_decoder`` (T5, BART) prompt and completion are two rows, each with the tokenizer's own
     special tokens and each of at most ``context`` tokens: the encoder reads the first, the decoder writes the second.
     """
-    _refuse_wrong_texts(prompts)
-    _refuse_wrong_texts(completions)
+    refuse_wrong_texts(prompts)
+    refuse_wrong_texts(completions)
     if len(prompts) != len(completions):
         raise ValueError(
             f"There are {len(prompts)} prompts and {len(completions)} completions; give one completion for each prompt."
         )
     context = _context(context, tokenizer)
+    _refuse_without_offsets(tokenizer)
     row = _two_rows if encoder_decoder else _one_row
     return [row(prompt, completion, tokenizer, context) for prompt, completion in zip(prompts, completions)]
 
 
 def _one_row(prompt: str, completion: str, tokenizer: PreTrainedTokenizerBase, context: int) -> Example:
-    asked = tokenizer(prompt, add_special_tokens=False, verbose=False)["input_ids"]
-    answer = [*tokenizer(completion, add_special_tokens=False, verbose=False)["input_ids"], end_of_text(tokenizer)]
+    prompt, completion = without_start(prompt, tokenizer), without_end(completion, tokenizer)
+    asked, answer, characters = _continued(prompt, completion, tokenizer)
+    answer = [*answer, end_of_text(tokenizer)]
     room = context - len(answer) - 1
     _refuse_long_completion(room < 0, completion, len(answer), context)
     asked = asked[max(0, len(asked) - room) :]
     return {
         "input_ids": [start_of_text(tokenizer), *asked, *answer],
         "labels": [IGNORED] * (1 + len(asked)) + answer,
-        "characters": len(completion),
+        "characters": characters,
     }
 
 
+def _continued(prompt: str, completion: str, tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int], int]:
+    """The ids of a prompt, those of the completion behind it, and how many of its characters these spell.
+
+    Coded by itself a completion may begin with a blank that nobody wrote: some tokenizers put one before
+    each text.
+    """
+    asked = _coded(prompt, tokenizer).ids
+    together = _coded(prompt + completion, tokenizer)
+    characters = Spelled(prompt + completion, together, tokenizer).between(len(prompt), len(prompt) + len(completion))
+    if together.ids[: len(asked)] == asked:
+        return asked, together.ids[len(asked) :], characters
+    apart = _coded(completion, tokenizer).ids
+    if tokenizer.decode([*asked, *apart]) == tokenizer.decode(together.ids):
+        return asked, apart, characters
+    border = next((i for i, (_, end) in enumerate(together.offsets) if end > len(prompt)), len(together.ids))
+    return together.ids[:border], together.ids[border:], characters
+
+
+def _coded(text: str, tokenizer: PreTrainedTokenizerBase) -> Encoding:
+    coded: Encoding = tokenizer([text], add_special_tokens=False, verbose=False).encodings[0]  # type: ignore[index]
+    return coded
+
+
 def _two_rows(prompt: str, completion: str, tokenizer: PreTrainedTokenizerBase, context: int) -> Example:
-    asked, answer = (tokenizer(text, verbose=False)["input_ids"] for text in (prompt, completion))
+    # Here the tokenizer puts its own tokens around each.
+    bare = [without_end(without_start(text, tokenizer), tokenizer) for text in (prompt, completion)]
+    asked, answer = (tokenizer(text, verbose=False)["input_ids"] for text in bare)
     _refuse_long_completion(len(answer) > context, completion, len(answer), context)
+    spelled = Spelled(bare[1], _coded(bare[1], tokenizer), tokenizer)
     return {
         "input_ids": asked[max(0, len(asked) - context) :],
         "labels": answer,
-        "characters": len(completion),
+        "characters": spelled.between(0, len(bare[1])),
         "sequence_to_sequence": True,
     }
 
@@ -147,7 +164,7 @@ def labelled(
     A text begins with the tokenizer's beginning-of-text or classification token; where there is a
     separator (BERT), it ends with that.
     """
-    _refuse_wrong_texts(texts)
+    refuse_wrong_texts(texts)
     if len(texts) != len(classes):
         raise ValueError(f"There are {len(texts)} texts and {len(classes)} classes; give one class for each text.")
     for i, c in enumerate(classes):
@@ -157,32 +174,13 @@ def labelled(
         return []
     context = _context(context, tokenizer)
     start_id = start_of_text(tokenizer)
+    bare = [without_end(without_start(text, tokenizer), tokenizer) for text in texts]
     last = [] if tokenizer.sep_token_id is None else [tokenizer.sep_token_id]
-    coded = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
+    coded = tokenizer(bare, add_special_tokens=False, verbose=False)["input_ids"]
     return [
         {"input_ids": [start_id, *ids][: context - len(last)] + last, "labels": int(c), "characters": len(t)}
         for ids, c, t in zip(coded, classes, texts)
     ]
-
-
-def start_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
-    """The id of the token that leads a document: beginning of text, classification, else end of text."""
-    token: int | None
-    for token in (tokenizer.bos_token_id, tokenizer.cls_token_id):
-        if token is not None:
-            return token
-    return end_of_text(tokenizer)
-
-
-def end_of_text(tokenizer: PreTrainedTokenizerBase) -> int:
-    """The id of the token that ends a document."""
-    token: int | None
-    for token in (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.sep_token_id):
-        if token is not None:
-            return token
-    raise ValueError(
-        "This tokenizer has no end-of-text token (eos, bos and sep are all unset). Set one: tokenizer.eos_token = '...'"
-    )
 
 
 def _context(context: int | None, tokenizer: PreTrainedTokenizerBase) -> int:
@@ -190,9 +188,9 @@ def _context(context: int | None, tokenizer: PreTrainedTokenizerBase) -> int:
     return whole("context", context, 2, 1_000_000, "tokens, as many as the model reads at once")
 
 
-def _refuse_wrong_texts(texts: Sequence[str]) -> None:
-    if isinstance(texts, str):
-        raise TypeError("A list of texts is needed, and one string was given; write [text].")
-    for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(f"Text number {i} is a {type(text).__name__}; each text must be a str.")
+def _refuse_without_offsets(tokenizer: PreTrainedTokenizerBase) -> None:
+    if not tokenizer.is_fast:
+        raise ValueError(
+            f"{type(tokenizer).__name__} does not tell where its tokens begin in the text, "
+            "which bits per character need; load a fast tokenizer (AutoTokenizer's default)."
+        )

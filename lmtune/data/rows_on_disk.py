@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 #: Part of what rows are known by: counts up when they are made in another way.
-FORMAT = 1
+FORMAT = 2
 #: Bytes of text from which on several processes share the work; starting them takes seconds.
 SHARED = 16_000_000
 #: Characters of documents that are tokenized together.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
-from lmtune.arguments import BELOW_ONE, finite
+from lmtune.arguments import BELOW_ONE, finite, refuse_unstorable
 
 #: Files that are read in a folder, in small or capital letters; a single file may have any name.
 SUFFIXES = (".txt", ".md", ".rst", ".jsonl", ".ndjson", ".json")
@@ -59,9 +59,10 @@ class Piece(NamedTuple):
         try:
             text = data.decode("utf-8-sig" if self.begin == 0 else "utf-8")
         except UnicodeDecodeError as error:
+            line = self._line(data[: error.start].count(b"\n")).rpartition(" line ")[-1]
             raise ValueError(
-                f"{self.path} is not text in UTF-8 (byte {self.begin + error.start} is {data[error.start]:#04x}). "
-                "Save it as UTF-8, or leave it out if it is no text."
+                f"{self.path} is not text in UTF-8 (byte {self.begin + error.start} is "
+                f"{data[error.start]:#04x}, in line {line}). Save it as UTF-8, or leave it out if it is no text."
             ) from None
         if "\0" in text:
             raise ValueError(
@@ -286,4 +287,6 @@ def _document(line: str, where: Callable[[], str]) -> Document:
         raise ValueError(f'{where()} has "text" and "completion"; give "text" alone, or "prompt" and "completion".')
     if len(keys) == 2 and not row["completion"].strip():
         raise ValueError(f"{where()} has an empty completion, so there is nothing to learn from it; take it out.")
+    for key in keys:
+        refuse_unstorable(row[key], f'{where()}, "{key}",')
     return row["text"] if len(keys) == 1 else Pair(row["prompt"], row["completion"])

@@ -16,31 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 import numpy
 
 from lmtune.data.kinds import CLASS, IGNORED, NEXT_TOKEN, SEQUENCE_TO_SEQUENCE, Example, Kind, kind_of
+from lmtune.data.reach import Reach
 
 if TYPE_CHECKING:
     import datasets
 
 _REMEDY = "make examples from texts with lmtune.windows, lmtune.pairs or lmtune.labelled."
-
-
-class Reach(NamedTuple):
-    """What a model can read; None where it has no limit or does not say."""
-
-    positions: int | None = None  #: tokens at once
-    vocabulary: int | None = None  #: how many ids it knows
-    classes: int | None = None  #: how many classes its head tells apart
-    decoder: bool = False  #: whether it writes with a decoder what an encoder has read
-
-
-def reach_of(model: Any) -> Reach:
-    """What a model can read, from its configuration and its head."""
-    config, classes = getattr(model, "config", None), getattr(getattr(model, "head", None), "out_features", None)
-    return Reach(
-        positions=getattr(config, "max_position_embeddings", None),
-        vocabulary=getattr(config, "vocab_size", None),
-        classes=classes,
-        decoder=bool(getattr(config, "is_encoder_decoder", False)) and classes is None,
-    )
 
 
 class Row(NamedTuple):
@@ -60,7 +41,7 @@ class Summary:
     digest: str  #: of what the examples say and of their order
     labels: int | None = None  #: that a loss counts in all of them
     characters: int | None = None  #: that the labels spell
-    packed: Example | None = None  #: one row of several documents, where there is one
+    packed: tuple[Example, ...] = ()  #: of packed rows: one of several documents, and the longest document alone
     repeated: int = 0  #: examples of which something stands among what was to be avoided
     documents: frozenset[bytes] = frozenset()  #: what the documents are known by
 
@@ -80,22 +61,64 @@ def examine(examples: Sequence[Example], reach: Reach, avoid: Collection[bytes] 
     judge = Judge(first, reach)
     if on_disk(examples):
         judge.row(0, first)
-        packed = first if len(first.get("documents", ())) > 1 else None
-        return Summary(judge.kind, len(examples), f"{examples._fingerprint}, {len(examples)} rows", packed=packed)
-    digest, labels, characters, packed, repeated = hashlib.blake2b(digest_size=16), 0, 0, None, 0
+        known = f"{examples._fingerprint}, {len(examples)} rows"
+        return Summary(judge.kind, len(examples), known, packed=_packed_on_disk(examples, first))
+    digest, labels, characters, repeated, packed = hashlib.blake2b(digest_size=16), 0, 0, 0, _Packed()
     documents: set[bytes] = set()
     for i, example in enumerate(examples):
         row = judge.row(i, example)
         digest.update(row.ids + b"/" + row.labels + b";")
         labels += judge.kind.labels(example)
         characters += example["characters"]
-        if packed is None and len(example.get("documents", ())) > 1:
-            packed = example
+        packed.note(example)
         repeated += any(document in avoid for document in row.documents)
         documents.update(row.documents)
     return Summary(
-        judge.kind, len(examples), digest.hexdigest(), labels, characters, packed, repeated, frozenset(documents)
+        judge.kind,
+        len(examples),
+        digest.hexdigest(),
+        labels,
+        characters,
+        packed.to_try(),
+        repeated,
+        frozenset(documents),
     )
+
+
+class _Packed:
+    """Which packed rows a model has to be tried on: what holds for one need not hold for a longer document."""
+
+    def __init__(self) -> None:
+        self.several: Example | None = None
+        self.longest: Example | None = None
+
+    def note(self, example: Example) -> None:
+        if "documents" not in example:
+            return
+        lengths = example["documents"]
+        if self.several is None and len(lengths) > 1:
+            self.several = example
+        if self.longest is None or max(lengths) > len(self.longest["input_ids"]):
+            begin = sum(lengths[: lengths.index(max(lengths))])
+            self.longest = _one_document(example["input_ids"][begin : begin + max(lengths)])
+
+    def to_try(self) -> tuple[Example, ...]:
+        return tuple(row for row in (self.several, self.longest) if row)
+
+
+def _one_document(ids: list[int]) -> Example:
+    return {"input_ids": ids, "labels": list(ids), "characters": 0, "documents": [len(ids)]}
+
+
+def _packed_on_disk(examples: datasets.Dataset, first: Example) -> tuple[Example, ...]:
+    """As :class:`_Packed` finds them; of the longest document on disk only the length is looked up."""
+    if "documents" not in first:
+        return ()
+    import pyarrow.compute
+
+    lengths = pyarrow.compute.list_flatten(examples.data.column("documents"))
+    longest, ids = pyarrow.compute.max(lengths).as_py(), first["input_ids"]
+    return first, _one_document((ids * (longest // len(ids) + 1))[:longest])
 
 
 def disjoint(examples: Sequence[Example], others: Sequence[Example]) -> list[Example]:
@@ -112,7 +135,7 @@ class Judge:
 
     def __init__(self, first: Example, reach: Reach):
         _refuse_no_example(0, first)
-        self.kind, self.reach = kind_of(first), reach
+        self.first, self.kind, self.reach = first, kind_of(first), reach
         wanted = SEQUENCE_TO_SEQUENCE if reach.decoder else NEXT_TOKEN
         if self.kind is not CLASS and self.kind is not wanted:
             raise ValueError(
@@ -151,13 +174,18 @@ class Judge:
         self._refuse_beyond_reach(i, ids, labels)
 
     def _refuse_beyond_reach(self, i: int, ids: numpy.ndarray, labels: numpy.ndarray) -> None:
-        positions, vocabulary, classes, _ = self.reach
+        positions, vocabulary, classes, _, written = self.reach
         tokens, most = len(ids), ids.max()
         if self.kind is not CLASS:
-            tokens, most = max(tokens, len(labels)), max(most, labels.max())
+            most = max(most, labels.max())
         elif classes is not None and labels[0] >= classes:
             raise ValueError(
                 f"Example number {i} has the class {labels[0]} and the classifier has {classes}, counted from 0."
+            )
+        if written is not None and len(labels) > written:
+            raise ValueError(
+                f"Example number {i} has {len(labels)} labels and the decoder writes at most {written}; make "
+                f"the examples with context={written} or less."
             )
         if positions is not None and tokens > positions:
             raise ValueError(

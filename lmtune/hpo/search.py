@@ -14,9 +14,13 @@ import gc
 import math
 import numbers
 import os
+import signal
+import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
@@ -132,7 +136,8 @@ def search(
     shared = Shared(storage)
     try:
         study = shared.open(name, named("pruner", pruner, _pruners(), optuna.pruners.BasePruner), plan)
-        with tqdm(total=plan.total, desc="search", unit="trial", leave=False, **shown(progress)) as bar:
+        bar_settings = {"desc": "search", "unit": "trial", "leave": False, **shown(progress)}
+        with _interruptible(), tqdm(total=plan.total, **bar_settings) as bar:
             for trial in claims(study, plan, shared):
                 _carry_out(objective, plan, study, trial)
                 gc.collect()  # a model in a reference cycle would live into the next trial
@@ -141,6 +146,24 @@ def search(
         shared.close()
         optuna.logging.set_verbosity(verbosity)
     return _result(study, plan)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C ends the search, also where a trial takes note of it and goes on to its end, as ``lmtune.fit`` does:
+    that tells whoever waited before, unless it is Python itself, and so this handler is not Python's."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _pruners() -> dict[str | None, optuna.pruners.BasePruner]:

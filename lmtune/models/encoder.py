@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from lmtune.arguments import refuse_wrong_texts
 from lmtune.data.batches import in_batches
 from lmtune.files import sha256_of
 from lmtune.models.loading import default_device
@@ -67,8 +68,7 @@ def embed(
 
     Their inner product is the cosine similarity.
     """
-    if isinstance(texts, str):
-        raise TypeError("A list of texts is needed, and one string was given; write [text].")
+    refuse_wrong_texts(texts)
     device, rows = next(model.parameters()).device, []
     for batch in in_batches(list(texts), batch_size):
         inputs = tokenizer(batch, padding=True, truncation=True, return_tensors="pt").to(device)

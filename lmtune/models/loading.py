@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from lmtune.models.generation import stop_at_end_of_text
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -28,7 +30,8 @@ def load(
     It is a causal model, or an encoder with a decoder (T5, BART) where the configuration says so.
     ``name`` is ``"pocket"`` or ``"pocket-mini"`` (part of this package), a local
     folder in the Hub's format, or the id of a model on the Hugging Face Hub.
-    With ``pretrained=False`` the same architecture gets fresh random weights drawn
+    Generation, here and by plain transformers from a folder that the model is saved to, stops at the token that
+    ends a text in the rows that are trained on.  With ``pretrained=False`` the same architecture gets fresh random weights drawn
     from ``seed``: the baseline that pretraining has to beat.  ``device`` is a torch
     device such as ``"cuda"``; by default a GPU where there is one.
 
@@ -37,6 +40,7 @@ def load(
     """
     source = _source(name)
     model, tokenizer = _from_folder_or_hub(source, name, pretrained, seed)
+    stop_at_end_of_text(model, tokenizer)
     return model.to(device or default_device()).eval(), tokenizer
 
 
@@ -88,22 +92,27 @@ def _checked_folder(folder: Path) -> Path:
 
 def _from_folder_or_hub(source: str, name: str | Path, pretrained: bool, seed: int):
     from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
 
     # Code that comes with a model is never run; without this, transformers would ask.
     safe = {"trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **safe)
-        if not tokenizer("a")["input_ids"]:
+        if not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):
             raise ValueError("there are no tokenizer files, or they are empty")
         config = AutoConfig.from_pretrained(source, **safe)
-        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        kind = _kind_that_writes(config, name)
         if not pretrained:
             return _random(kind, config, seed), tokenizer
         with quietly(Path(source).is_dir()):
-            model, report = kind.from_pretrained(source, use_safetensors=True, output_loading_info=True, **safe)
+            # Widened while it is loaded: what a model computes of its weights then (Gemma's scale of the
+            # embeddings) would otherwise stay rounded.
+            wide = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+            model, report = kind.from_pretrained(source, **wide, **safe)
     except SafetensorError as error:
         raise OSError(f"The weights in {source} are damaged ({error}). Copy or save them again.") from None
+    except _AnotherKind:
+        raise
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise OSError(_why_not(source, name, error)) from error
     if report["missing_keys"]:
@@ -113,7 +122,31 @@ def _from_folder_or_hub(source: str, name: str | Path, pretrained: bool, seed: i
             f"{sorted(report['missing_keys'])[0]!r}. Save the model again with "
             "save_pretrained (of the model itself, not of a compiled or wrapped one)."
         )
-    return model.float(), tokenizer
+    return model, tokenizer
+
+
+def _kind_that_writes(config, name: str | Path):
+    """The class of transformers for models of this configuration that write text."""
+    from transformers import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+        AutoModelForCausalLM,
+        AutoModelForSeq2SeqLM,
+    )
+
+    decoder = config.is_encoder_decoder
+    known = MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING if decoder else MODEL_FOR_CAUSAL_LM_MAPPING
+    if type(config) not in known:
+        raise _AnotherKind(
+            f"{str(name)!r} is of the architecture {config.model_type}, for which transformers has no model that writes "
+            "text. Give a causal model (GPT-2, Llama, ...) or an encoder with a decoder (T5, BART); an encoder is loaded "
+            "with transformers.AutoModel and classifies with lmtune.classifier(model, n, pooling='mean')."
+        )
+    return AutoModelForSeq2SeqLM if decoder else AutoModelForCausalLM
+
+
+class _AnotherKind(OSError):
+    """A model that cannot write text; saving it again would not help."""
 
 
 @contextmanager

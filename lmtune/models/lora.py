@@ -51,7 +51,8 @@ def add_lora(
     Works in place.  A layer gets one where the last part of its name is in ``targets``; a
     classifier's head stays trainable.  ``seed`` draws the A of each.
 
-    Raises ``ValueError`` when no layer has such a name, or when the model has updates already.
+    Raises ``ValueError`` when no layer has such a name, when a layer shares its weight with another (a head
+    tied to the embeddings), or when the model has updates already.
     """
     rank, alpha = whole("rank", rank), finite("alpha", alpha, *POSITIVE)
     if any(isinstance(m, LoRALinear) for m in model.modules()):
@@ -64,12 +65,27 @@ def add_lora(
             f"targets is {targets!r}, and no linear layer of {type(model).__name__} has such a "
             f"name; it has: {', '.join(there)}."
         )
+    _refuse_shared(model, names)
     freeze_body(model)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         for name in names:
             _replace(model, name, LoRALinear(model.get_submodule(name), rank, alpha))
     return names
+
+
+def _refuse_shared(model: nn.Module, names: list[str]) -> None:
+    """A merge changes a weight in place, and with it whatever else uses that weight."""
+    owners: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        owners.setdefault(id(parameter), []).append(name.rpartition(".")[0])
+    for name in names:
+        others = [o for o in owners[id(model.get_submodule(name).weight)] if o != name]
+        if others:
+            raise ValueError(
+                f"targets names {name.split('.')[-1]!r}, and {name} shares its weight with {', '.join(others)}: merged "
+                "into one, the update would change the other as well. Leave it out of targets."
+            )
 
 
 def merge_lora(model: nn.Module) -> int:

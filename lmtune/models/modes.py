@@ -6,7 +6,7 @@ import inspect
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -67,14 +67,20 @@ def seed_update(seed: int, step: int, rank: int, device: torch.device) -> None:
             torch.cuda.manual_seed(mixed)
 
 
-@contextmanager
-def _checkpointing(model: nn.Module, wanted: bool) -> Iterator[None]:
+def refuse_no_checkpointing(model: nn.Module, wanted: bool = True) -> Any:
+    """The part of a model that can compute its activations again; ``ValueError`` where it is wanted and is not there."""
     inner = next((m for m in model.modules() if getattr(m, "supports_gradient_checkpointing", False)), None)
     if wanted and inner is None:
         raise ValueError(
             f"gradient_checkpointing is True and {type(model).__name__} has no support for it; "
             "give False, or a model of transformers that has."
         )
+    return inner
+
+
+@contextmanager
+def _checkpointing(model: nn.Module, wanted: bool) -> Iterator[None]:
+    inner = refuse_no_checkpointing(model, wanted)
     if not wanted or any(getattr(m, "gradient_checkpointing", False) for m in inner.modules()):
         yield  # not asked for, or the caller has it on already
         return

@@ -28,6 +28,11 @@ class SoftPrompt(nn.Module):
         self.config = classifier.config
 
     @property
+    def positions_taken(self) -> int:
+        """How many of the body's positions the trained vectors take away from the text."""
+        return len(self.prompt)
+
+    @property
     def head(self) -> nn.Linear:
         """The classifier's head."""
         return self.classifier.head

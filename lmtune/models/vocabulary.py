@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections import Counter
 from collections.abc import Sequence
 
 import torch
 
-from lmtune.arguments import one_of
+from lmtune.arguments import one_of, refuse_wrong_texts
 
 STARTS = ("pieces", "mean", "random")
 
@@ -20,10 +21,10 @@ def add_tokens(model, tokenizer, words: Sequence[str], start: str = "pieces", se
     and of a head that is not tied to them, begin as the mean of the rows of the word's old
     ``"pieces"``, as the ``"mean"`` of all rows, or ``"random"`` with the model's own spread.
 
-    Works in place.  Raises ``ValueError`` for a word that is one token already.
+    Works in place.  Raises ``ValueError`` for a word that is one token already, or an entry of the vocabulary
+    that no text reaches, and changes nothing then.
     """
-    if isinstance(words, str):
-        raise TypeError("A list of words is needed, and one string was given; write [word].")
+    refuse_wrong_texts(words, "word")
     one_of("start", start, STARTS)
     pieces = [tokenizer(word, add_special_tokens=False)["input_ids"] for word in words]
     for word, ids in zip(words, pieces):
@@ -31,12 +32,12 @@ def add_tokens(model, tokenizer, words: Sequence[str], start: str = "pieces", se
             raise ValueError(f"{word!r} is one token already, number {ids}; leave it out.")
     if len(set(words)) < len(words):
         raise ValueError("A word is given twice; give each once.")
-    known = len(tokenizer)
-    tokenizer.add_tokens([_token(word) for word in words])
+    known = sorted(tokenizer.get_vocab().values())
+    ids = _new_ids(copy.deepcopy(tokenizer), words, set(known))  # a tokenizer cannot forget what was added
+    _new_ids(tokenizer, words, set(known))
     # Some models have spare rows, which a resize would cut off.
-    if len(tokenizer) > len(model.get_input_embeddings().weight):
-        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    ids = list(range(known, len(tokenizer)))
+    if ids and max(ids) >= len(model.get_input_embeddings().weight):
+        model.resize_token_embeddings(max(ids) + 1, mean_resizing=False)
     generator = torch.Generator().manual_seed(seed)
     for table in _tables(model):
         _fill(table, ids, pieces, known, start, generator)
@@ -48,13 +49,25 @@ def words_to_add(texts: Sequence[str], tokenizer, count: int) -> list[str]:
 
     A word is a run of letters.  What it saves is its number of pieces less one, each time it occurs.
     """
-    if isinstance(texts, str):
-        raise TypeError("A list of texts is needed, and one string was given; write [text].")
+    refuse_wrong_texts(texts)
     found = Counter(word for text in texts for word in re.findall(r" [A-Za-z]+\b", text))
     words = sorted(found)
     coded = tokenizer(words, add_special_tokens=False)["input_ids"] if words else []
     saved = {word: found[word] * (len(ids) - 1) for word, ids in zip(words, coded) if len(ids) > 1}
     return sorted(saved, key=lambda word: (-saved[word], word))[:count]
+
+
+def _new_ids(tokenizer, words: Sequence[str], known: set[int]) -> list[int]:
+    """Add words to a tokenizer and ask it for their ids."""
+    tokenizer.add_tokens([_token(word) for word in words])
+    ids = tokenizer.convert_tokens_to_ids(list(words))
+    for word, number in zip(words, ids):
+        if number in known:
+            raise ValueError(
+                f"The tokenizer gives {word!r} the id {number}, which it has given before, perhaps to this very word as "
+                "an entry that no text reaches; leave it out."
+            )
+    return ids
 
 
 def _token(word: str):
@@ -74,13 +87,13 @@ def _tables(model) -> list[torch.Tensor]:
 
 
 @torch.no_grad()
-def _fill(table: torch.Tensor, ids: list[int], pieces: list[list[int]], known: int, start: str, generator) -> None:
-    old = table[:known].clone()
+def _fill(table: torch.Tensor, ids: list[int], pieces: list[list[int]], known: list[int], start: str, gen) -> None:
+    old = table[known]  # a copy
     for new, parts in zip(ids, pieces):
         if start == "pieces":
-            table[new] = old[parts].mean(0)
+            table[new] = table[parts].mean(0)
         elif start == "mean":
             table[new] = old.mean(0)
         else:
-            drawn = torch.randn(old.shape[1], generator=generator)
+            drawn = torch.randn(old.shape[1], generator=gen)
             table[new] = drawn.to(old) * old.std()

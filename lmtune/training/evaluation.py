@@ -14,12 +14,14 @@ from lmtune.arguments import one_of, whole
 from lmtune.bars import shown
 from lmtune.data.batches import collate, fetch, in_batches
 from lmtune.data.kinds import Example
-from lmtune.data.wellformed import Judge, examine, on_disk, reach_of
+from lmtune.data.reach import reach_of
+from lmtune.data.wellformed import Judge, examine, on_disk
 from lmtune.devices.distributed import add_up_numbers, rank_and_size
 from lmtune.devices.precision import PRECISIONS, autocast
 from lmtune.models.modes import evaluating
 from lmtune.training.losses import Loss, meant_loss, sum_and_count
-from lmtune.training.preflight import refuse_model_that_mixes, refuse_no_list
+from lmtune.training.preflight import refuse_no_list
+from lmtune.training.probes import refuse_model_that_looks_ahead, refuse_model_that_mixes
 
 #: Batches of a data set on disk that are sorted by length together.
 _TOGETHER = 64
@@ -71,9 +73,10 @@ def evaluate(
     if len(data) == 0:
         raise ValueError(_NOTHING)
     seen = examine(data, reach_of(model))
-    if seen.packed:
-        refuse_model_that_mixes(model, seen.packed)
-    return measure(model, data, batch_size, loss or meant_loss(seen.kind), precision, progress)
+    refuse_model_that_mixes(model, seen.packed)
+    loss = loss or meant_loss(seen.kind)
+    refuse_model_that_looks_ahead(model, data[0], loss)
+    return measure(model, data, batch_size, loss, precision, progress)
 
 
 @torch.no_grad()

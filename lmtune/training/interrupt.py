@@ -12,7 +12,8 @@ from types import FrameType
 @contextmanager
 def asked_to_stop() -> Iterator[Callable[[], bool]]:
     """Inside, the first Ctrl-C only makes the given function return True; a second one raises
-    ``KeyboardInterrupt``.  Outside the main thread, Python lets nobody catch it."""
+    ``KeyboardInterrupt``.  Whoever else waits for Ctrl-C, as a search does that is made of runs, hears of the
+    first one when the run has ended.  Outside the main thread, Python lets nobody catch it."""
     asked = False
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -29,3 +30,5 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
         yield lambda: asked
     finally:
         signal.signal(signal.SIGINT, before)
+    if asked and callable(before) and before is not signal.default_int_handler:
+        before(signal.SIGINT, None)

@@ -29,7 +29,7 @@ def next_token_loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch
     The model's own ``labels=`` path is never called, so the result does not depend
     on how a library version counts.
     """
-    return token_cross_entropy(_language_logits(model, batch), batch["labels"])
+    return token_cross_entropy(language_logits(model, batch), batch["labels"])
 
 
 def sequence_loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -59,7 +59,7 @@ def smoothed(epsilon: float) -> Loss:
     finite("epsilon", epsilon, *BELOW_ONE)
 
     def loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        return token_cross_entropy(_language_logits(model, batch), batch["labels"], epsilon)
+        return token_cross_entropy(language_logits(model, batch), batch["labels"], epsilon)
 
     loss.bare = next_token_loss  # type: ignore[attr-defined]  # for without_additions
     return loss
@@ -120,9 +120,9 @@ def distilled(teacher: nn.Module, weight: float = 0.5, temperature: float = 2.0)
     teacher.eval()
 
     def loss(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        logits = _language_logits(model, batch)
+        logits = language_logits(model, batch)
         with torch.no_grad():
-            target = (_at_least_fp32(_language_logits(teacher, batch)) / temperature).log_softmax(-1)
+            target = (_at_least_fp32(language_logits(teacher, batch)) / temperature).log_softmax(-1)
         total, count = token_cross_entropy(logits, batch["labels"])
         if logits.shape != target.shape:
             raise ValueError(
@@ -224,7 +224,7 @@ def sum_and_count(loss: Loss, model: nn.Module, batch: Batch) -> tuple[torch.Ten
     return total, count
 
 
-def _language_logits(model: nn.Module, batch: Batch) -> torch.Tensor:
+def language_logits(model: nn.Module, batch: Batch) -> torch.Tensor:
     """Logits (B, T, V) of a language model; a classifier is refused."""
     inputs: dict[str, Any] = {k: v for k, v in batch.items() if k not in ("labels", "documents")}
     if "documents" in batch:  # packed rows: see lmtune.data.batches.collate

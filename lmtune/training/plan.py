@@ -18,6 +18,7 @@ from lmtune.devices.precision import resolve
 from lmtune.training.config import Config
 from lmtune.training.losses import Loss, counts_as_meant, meant_loss
 from lmtune.training.preflight import refuse_unusable
+from lmtune.training.probes import refuse_model_that_looks_ahead
 
 
 @dataclass(frozen=True)
@@ -90,21 +91,11 @@ def planned(
 ) -> Plan:
     """Refuse data, model and settings that do not go together, and say what the run will do."""
     seen, held_out, judge = refuse_unusable(model, train, config, validation, folder, resume)
+    loss = loss or meant_loss(seen.kind)
+    refuse_model_that_looks_ahead(model, judge.first, loss)
     rank, processes = rank_and_size()
     precision = resolve(config.precision, next(model.parameters()).device)
-    return Plan(
-        model,
-        train,
-        validation,
-        config,
-        loss or meant_loss(seen.kind),
-        precision,
-        rank,
-        processes,
-        seen,
-        held_out,
-        judge,
-    )
+    return Plan(model, train, validation, config, loss, precision, rank, processes, seen, held_out, judge)
 
 
 def windows_of_places(

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate
 from pathlib import Path
 
-import torch
 from torch import nn
 
-from lmtune.data.batches import collate
 from lmtune.data.kinds import Example
-from lmtune.data.wellformed import Judge, Summary, disjoint, examine, on_disk, reach_of
+from lmtune.data.reach import reach_of
+from lmtune.data.wellformed import Judge, Summary, disjoint, examine, on_disk
 from lmtune.devices.distributed import rank_and_size
 from lmtune.devices.precision import refuse_half_weights
-from lmtune.models.modes import evaluating
+from lmtune.models.modes import refuse_no_checkpointing
 from lmtune.optim.schedules import Plateau
 from lmtune.training.config import Config
-from lmtune.training.losses import next_token_loss
+from lmtune.training.probes import refuse_model_that_mixes
 
 
 def refuse_no_list(examples: object, what: str = "training") -> None:
@@ -58,9 +56,10 @@ def refuse_unusable(
     if seen.repeated:
         _refuse_overlap(train, validation or [])
     for part in (seen, held_out):
-        if part and part.packed:
+        if part:
             refuse_model_that_mixes(model, part.packed)
     _refuse_lengths(seen.rows, config)
+    refuse_no_checkpointing(model, config.gradient_checkpointing)
     _refuse_settings(config, bool(validation), folder, resume)
     return seen, held_out, Judge(train[0], reach)
 
@@ -141,28 +140,3 @@ def _refuse_overlap(train: Sequence[Example], validation: Sequence[Example]) -> 
             "are taken out by train = lmtune.disjoint(train, validation). (To watch the training "
             "loss without dropout, call lmtune.evaluate.)"
         )
-
-
-@torch.no_grad()
-def refuse_model_that_mixes(model: nn.Module, packed: Example) -> None:
-    """Refuse a packed example for a model in which documents of one row would see each other.
-
-    Some kinds of attention (sliding windows) and all recurrent models take no mask of this form,
-    some without a word; so one packed row is compared with its documents alone.
-    """
-    device = next(model.parameters()).device
-    with evaluating(model):
-        together, _ = next_token_loss(model, collate([packed], device))
-        alone = sum(next_token_loss(model, collate([e], device))[0] for e in _taken_apart(packed))
-    if not torch.allclose(together, alone, rtol=1e-5):  # type: ignore[arg-type]  # a sum of one tensor or more
-        raise ValueError(
-            f"{type(model).__name__} does not keep packed documents apart: their loss is "
-            f"{float(together):.4f} in one row and {float(alone):.4f} alone. Train on the examples as "
-            "they are, without lmtune.pack."
-        )
-
-
-def _taken_apart(packed: Example) -> list[Example]:
-    ends = list(accumulate(packed["documents"]))
-    # No loss asks for their characters.
-    return [{"input_ids": packed["input_ids"][a:b], "labels": packed["labels"][a:b]} for a, b in zip([0, *ends], ends)]  # type: ignore[typeddict-item]

@@ -9,7 +9,8 @@ import torch
 import lmtune
 from lmtune.data.batches import fetch
 from lmtune.data.kinds import CLASS, NEXT_TOKEN
-from lmtune.data.wellformed import examine, reach_of
+from lmtune.data.reach import reach_of
+from lmtune.data.wellformed import examine
 from lmtune.training.config import Config
 from lmtune.training.evaluation import evaluate
 from lmtune.training.loop import fit, run
@@ -54,7 +55,7 @@ def test_the_summary_says_what_is_there():
     examples = ragged_examples(LENGTHS)
     seen = examine(examples, reach_of(tiny_gpt2()))
     assert (seen.kind, seen.rows, seen.labels) == (NEXT_TOKEN, 11, sum(LENGTHS) - 11)
-    assert seen.characters == 3 * sum(LENGTHS) and seen.packed is None and len(seen.documents) == 11
+    assert seen.characters == 3 * sum(LENGTHS) and seen.packed == () and len(seen.documents) == 11
     assert examine(examples[::-1], reach_of(tiny_gpt2())).digest != seen.digest
     assert examine(examples, reach_of(tiny_gpt2()), seen.documents).repeated == 11
     classes = [{"input_ids": [3, 4], "labels": c, "characters": 2} for c in (0, 1)]

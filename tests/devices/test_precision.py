@@ -105,7 +105,7 @@ def test_row_29_weights_and_optimizer_stay_in_fp32_and_products_are_halved(name)
     for event in run(model, EXAMPLES, replace(config, optimizer=remembered), ragged_examples([6], seed=1)):
         if event.step == 2:
             assert {p.grad.dtype for p in model.parameters()} == {torch.float32}
-    assert set(seen) == {precision._HALF[name]}
+    assert set(seen[1:]) == {precision._HALF[name]}  # the first is the look whether it reads later tokens
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     states = optimizers[0].state.values()
     assert {v.dtype for s in states for v in s.values()} == {torch.float32}

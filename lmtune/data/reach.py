@@ -1,0 +1,73 @@
+"""What a model can read and knows: the one place that asks its configuration and its tables."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from torch import nn
+
+#: Where configurations say how many tokens are read at once; the first that says so counts.
+_READS = ("max_position_embeddings", "max_encoder_position_embeddings", "max_seq_len", "n_positions", "n_ctx")
+#: The same of a decoder that reads what an encoder has read.
+_WRITES = ("max_decoder_position_embeddings", *_READS)
+
+
+class Reach(NamedTuple):
+    """What a model can read; None where it has no limit or does not say."""
+
+    positions: int | None = None  #: tokens at once
+    vocabulary: int | None = None  #: how many ids it knows
+    classes: int | None = None  #: how many classes its head tells apart
+    decoder: bool = False  #: whether it writes with a decoder what an encoder has read
+    written: int | None = None  #: tokens that such a decoder writes at most
+
+
+def reach_of(model: Any) -> Reach:
+    """What a model can read, from its configuration (a nested one too), its tables and its head."""
+    config, classes = getattr(model, "config", None), getattr(getattr(model, "head", None), "out_features", None)
+    decoder = bool(getattr(config, "is_encoder_decoder", False)) and classes is None
+    of_text = _of_text(config)
+    taken = getattr(model, "positions_taken", 0)  # by vectors before the text: lmtune.models.prompt_tuning
+    return Reach(
+        positions=_positions(model, of_text, _READS, taken),
+        vocabulary=_vocabulary(model, of_text),
+        classes=classes,
+        decoder=decoder,
+        written=_positions(model, of_text, _WRITES, 0) if decoder else None,
+    )
+
+
+def _of_text(config: Any) -> Any:
+    """The part of a configuration that is about text: a model of text and pictures has several."""
+    ask = getattr(config, "get_text_config", None)
+    if ask is None or getattr(config, "is_encoder_decoder", False):
+        return config
+    return ask(decoder=True)
+
+
+def _positions(model: Any, config: Any, names: tuple[str, ...], taken: int) -> int | None:
+    said = (getattr(config, name, None) for name in names)
+    limit = next((n for n in said if isinstance(n, int) and n > 0), None)  # XLNet says -1 for "any number"
+    return None if limit is None else limit - _set_aside(model, limit) - taken
+
+
+def _set_aside(model: Any, limit: int) -> int:
+    """Rows of a table of positions that no token gets: RoBERTa counts from behind its padding's."""
+    modules = model.modules() if isinstance(model, nn.Module) else ()
+    tables = [m for m in modules if isinstance(m, nn.Embedding) and m.num_embeddings == limit]
+    return max((m.padding_idx + 1 for m in tables if m.padding_idx is not None and _of_positions(model, m)), default=0)
+
+
+def _of_positions(model: nn.Module, table: nn.Embedding) -> bool:
+    return any(m is table and "position" in name for name, m in model.named_modules())
+
+
+def _vocabulary(model: Any, config: Any) -> int | None:
+    """The rows of the table that tokens are looked up in; what the configuration says where none is found."""
+    owner: Any  # a model of transformers, or a head around one
+    for owner in (model, getattr(model, "base", None), getattr(getattr(model, "classifier", None), "base", None)):
+        if hasattr(owner, "get_input_embeddings"):
+            table = owner.get_input_embeddings()
+            if isinstance(table, nn.Embedding):
+                return table.num_embeddings
+    return getattr(config, "vocab_size", None)
