@@ -86,7 +86,9 @@ MUTANTS = [
         '    return batch | {"labels": batch["input_ids"].masked_fill(batch["input_ids"] == 0, IGNORED)}',
     ),
     Mutant(9, "training/losses.py", "    allowed = same & torch.ones(", "    allowed = torch.ones("),
-    Mutant(9, "training/preflight.py", "    if not torch.allclose(together, alone, rtol=1e-5):", "    if False:"),
+    Mutant(
+        9, "training/probes.py", "            if not _alike(together, alone, model, 1e-4):", "            if False:"
+    ),
     Mutant(9, "data/kinds.py", "for n in lengths for i in range(n)]", "for i in range(sum(lengths))]"),
     Mutant(9, "data/packing.py", 'for label in (IGNORED, *e["labels"][1:])', 'for label in e["labels"]'),
     Mutant(
@@ -221,6 +223,72 @@ MUTANTS = [
         "        self.updates = 0; Average.last = self\n        self._live",
     ),
     Mutant(31, "training/loop.py", "    state = _state_at", "    state = run.state = _state_at"),
+    Mutant(
+        32, "data/examples.py", "if tokenizer.decode([*asked, *apart]) == tokenizer.decode(together.ids):", "if True:"
+    ),
+    Mutant(32, "data/examples.py", 'for lead in ("", "\\n"):', 'for lead in ("",):'),
+    Mutant(33, "data/special_tokens.py", "return text.removesuffix(", "return text.removeprefix("),
+    Mutant(33, "models/generation.py", "tokenizer(without_start(prompt, tokenizer), ", "tokenizer(prompt, "),
+    Mutant(34, "training/plan.py", "    refuse_model_that_looks_ahead(model, judge.first, loss)\n", ""),
+    Mutant(
+        34,
+        "training/probes.py",
+        "if without_additions(loss) is not next_token_loss:",
+        "if loss is not next_token_loss:",
+    ),
+    Mutant(
+        35,
+        "data/wellformed.py",
+        "return tuple(row for row in (self.several, self.longest) if row)",
+        "return tuple(row for row in (self.several,) if row)",
+    ),
+    Mutant(35, "data/wellformed.py", "    return first, _one_document(", "    return (first,) or _one_document("),
+    Mutant(35, "training/probes.py", "            except Exception as error:", "            except KeyError as error:"),
+    Mutant(36, "models/lora.py", "    _refuse_shared(model, names)\n", ""),
+    Mutant(37, "models/generation.py", "return own if end in own else [end]", "return own if own != [None] else [end]"),
+    Mutant(37, "models/loading.py", "    stop_at_end_of_text(model, tokenizer)\n", ""),
+    Mutant(38, "models/vocabulary.py", "        if number in known:", "        if False:"),
+    Mutant(39, "data/spelling.py", "None if spells_everything(tokenizer) else _counts(encoding, tokenizer)", "None"),
+    Mutant(39, "data/spelling.py", "0 if token == tokenizer.unk_token_id else max(", "max("),
+    Mutant(40, "models/loading.py", 'wide = {"dtype": torch.float32, "use', 'wide = {"use'),
+    Mutant(41, "training/interrupt.py", "        before(signal.SIGINT, None)", "        pass"),
+    Mutant(42, "data/text_files.py", "if p.suffix.lower() in SUFFIXES]", "if p.suffix in SUFFIXES]"),
+    Mutant(
+        42, "data/text_files.py", "p not in read and (p.is_file() or p.is_symlink())", "p not in read and p.is_file()"
+    ),
+    Mutant(
+        43,
+        "data/reach.py",
+        "return None if limit is None else limit - _set_aside(model, limit) - taken",
+        "return None if limit is None else limit - taken",
+    ),
+    Mutant(43, "data/reach.py", "    return ask(decoder=True)", "    return config"),
+    Mutant(43, "data/reach.py", "isinstance(n, int) and n > 0)", "isinstance(n, int))"),
+    Mutant(43, "models/generation.py", "ids and max(ids) >= reach.vocabulary", "ids and False"),
+    Mutant(
+        44,
+        "models/loading.py",
+        "if not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):",
+        'if not tokenizer("a")["input_ids"]:',
+    ),
+    Mutant(45, "cli/finetune.py", "                release_folder(out)", "                pass"),
+    Mutant(46, "arguments.py", "        text.encode()", "        pass"),
+    Mutant(46, "models/generation.py", '    refuse_unstorable(prompt, "The prompt")\n', ""),
+    Mutant(47, "data/examples.py", "    prompt = prompt[-_LONGEST * context :]", "    prompt = prompt[:]"),
+    Mutant(
+        47, "data/text_files.py", "passages(found) if len(found) > 10 * PASSAGE else", "passages(found) if False else"
+    ),
+    Mutant(
+        48, "cli/run_folder.py", "            shutil.rmtree(folder / path.name, ignore_errors=True)", "            pass"
+    ),
+    Mutant(
+        48,
+        "cli/finetune.py",
+        "        except Exception as error:  # whatever",
+        "        except KeyError as error:  # whatever",
+    ),
+    Mutant(49, "training/checkpoint.py", 'key=lambda name: name != "processes"', "key=str"),
+    Mutant(50, "data/text_files.py", "except (ValueError, RecursionError) as error:", "except ValueError as error:"),
 ]
 
 
@@ -275,7 +343,9 @@ def _pytest(copy: Path, row: int) -> int:
         str(path) for path in sorted((copy / "tests").rglob("test_*.py")) if f"def {name}" in path.read_text("utf8")
     ]
     try:
-        code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-k", name, *files], plugins=[failures])
+        # A folder of its own for temporary files: pytest removes the older ones of other sessions.
+        settings = ["-q", "-x", "-p", "no:cacheprovider", f"--basetemp={copy / 'temporary'}"]
+        code = pytest.main([*settings, "-k", name, *files], plugins=[failures])
         return 1 if failures.seen else 0 if code == 0 else 2
     except BaseException:
         return 2

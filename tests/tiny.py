@@ -80,3 +80,49 @@ def sgd_step(model, examples, **settings):
 
 def largest_difference(a, b):
     return max((a[n] - b[n]).abs().max().item() for n in a)
+
+
+_TRAINED_ON = ["2+2=4 the sum of two numbers", "a list of the names"] * 5
+
+
+def _trained(backend, special, alphabet=(), **names):
+    from tokenizers import trainers
+    from transformers import PreTrainedTokenizerFast
+
+    settings = dict(vocab_size=400, special_tokens=special, initial_alphabet=list(alphabet), show_progress=False)
+    backend.train_from_iterator(_TRAINED_ON, trainers.BpeTrainer(**settings))
+    return PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=64, **names)
+
+
+def tokenizer_like_llamas():
+    """One that puts a blank before each text, and has a token for every byte."""
+    from tokenizers import Tokenizer, decoders, models, normalizers
+
+    backend = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True))
+    backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    back = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    backend.decoder = decoders.Sequence(back)
+    special = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    return _trained(backend, special, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+
+
+def tokenizer_with_a_blank_before():
+    """A byte-level one that puts a blank before each text, as RoBERTa's can."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    backend.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    return _trained(backend, ["<s>", "</s>"], alphabet, bos_token="<s>", eos_token="</s>")
+
+
+def tokenizer_of_letters(letters: str, **names):
+    """One token a letter; other characters are left out, for there is no token for the unknown."""
+    from tokenizers import Tokenizer, decoders, models
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = {"</s>": 0} | {letter: i + 1 for i, letter in enumerate(letters)}
+    backend = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    backend.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=64, **{"eos_token": "</s>", **names})

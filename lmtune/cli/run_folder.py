@@ -87,8 +87,14 @@ def write_history(folder: Path, history: History) -> None:
 
 def write_figures(folder: Path, history: History) -> None:
     """Draw the events; a decoration, so whoever calls this has written the model before."""
-    for what in FIGURES:
-        history.plot(what).savefig(folder / f"{what}.svg")
+    # A file needs no backend, and one that is named and not installed would stop the import.
+    named = os.environ.pop("MPLBACKEND", None)
+    try:
+        for what in FIGURES:
+            history.plot(what).savefig(folder / f"{what}.svg")
+    finally:
+        if named is not None:
+            os.environ["MPLBACKEND"] = named
 
 
 def write_model(folder: Path, model, tokenizer) -> None:

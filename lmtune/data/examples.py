@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+#: Characters that a token has at most, on average over a context: what lies beyond is cut off before it is coded.
+_LONGEST = 200
+
+
 def windows(
     texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, context: int | None = None, overlap: int = 0
 ) -> list[Example]:
@@ -100,6 +104,7 @@ def pairs(
 
 def _one_row(prompt: str, completion: str, tokenizer: PreTrainedTokenizerBase, context: int) -> Example:
     prompt, completion = without_start(prompt, tokenizer), without_end(completion, tokenizer)
+    prompt = prompt[-_LONGEST * context :]  # of a book before a short context the end alone is read
     asked, answer, characters = _continued(prompt, completion, tokenizer)
     answer = [*answer, end_of_text(tokenizer)]
     room = context - len(answer) - 1
@@ -118,20 +123,21 @@ def _continued(prompt: str, completion: str, tokenizer: PreTrainedTokenizerBase)
     Coded by itself a completion may begin with a blank that nobody wrote: some tokenizers put one before
     each text.
     """
-    asked = _coded(prompt, tokenizer).ids
-    together = _coded(prompt + completion, tokenizer)
-    characters = Spelled(prompt + completion, together, tokenizer).between(len(prompt), len(prompt) + len(completion))
+    alone, together = _coded(prompt, tokenizer), _coded(prompt + completion, tokenizer)
+    whole, before = Spelled(prompt + completion, together, tokenizer), Spelled(prompt, alone, tokenizer).all
+    asked, characters = alone.ids, whole.all - before
     if together.ids[: len(asked)] == asked:
         return asked, together.ids[len(asked) :], characters
-    apart = _coded(completion, tokenizer).ids
-    if tokenizer.decode([*asked, *apart]) == tokenizer.decode(together.ids):
-        return asked, apart, characters
-    border = next((i for i, (_, end) in enumerate(together.offsets) if end > len(prompt)), len(together.ids))
+    for lead in ("", "\n"):  # behind a line break no blank is put in
+        apart = _coded(lead + completion, tokenizer).ids[len(_coded(lead, tokenizer).ids) :]
+        if tokenizer.decode([*asked, *apart]) == tokenizer.decode(together.ids):
+            return asked, apart, characters
+    border = whole.reaches(before)
     return together.ids[:border], together.ids[border:], characters
 
 
 def _coded(text: str, tokenizer: PreTrainedTokenizerBase) -> Encoding:
-    coded: Encoding = tokenizer([text], add_special_tokens=False, verbose=False).encodings[0]  # type: ignore[index]
+    coded: Encoding = tokenizer([text], add_special_tokens=False, verbose=False).encodings[0]
     return coded
 
 
@@ -140,11 +146,10 @@ def _two_rows(prompt: str, completion: str, tokenizer: PreTrainedTokenizerBase, 
     bare = [without_end(without_start(text, tokenizer), tokenizer) for text in (prompt, completion)]
     asked, answer = (tokenizer(text, verbose=False)["input_ids"] for text in bare)
     _refuse_long_completion(len(answer) > context, completion, len(answer), context)
-    spelled = Spelled(bare[1], _coded(bare[1], tokenizer), tokenizer)
     return {
         "input_ids": asked[max(0, len(asked) - context) :],
         "labels": answer,
-        "characters": spelled.between(0, len(bare[1])),
+        "characters": Spelled(bare[1], _coded(bare[1], tokenizer), tokenizer).all,
         "sequence_to_sequence": True,
     }
 
@@ -174,7 +179,7 @@ def labelled(
         return []
     context = _context(context, tokenizer)
     start_id = start_of_text(tokenizer)
-    bare = [without_end(without_start(text, tokenizer), tokenizer) for text in texts]
+    bare = [without_end(without_start(text, tokenizer), tokenizer)[: _LONGEST * context] for text in texts]
     last = [] if tokenizer.sep_token_id is None else [tokenizer.sep_token_id]
     coded = tokenizer(bare, add_special_tokens=False, verbose=False)["input_ids"]
     return [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -19,32 +18,34 @@ class Spelled:
     """The characters of one text that its tokens spell, counted between places of its row.
 
     Place 0 is the token that starts the text, place 1 its first one, and behind the last one stands the
-    token that ends it.  Differences are exact even where several tokens share one character.
+    token that ends it.
     """
 
     def __init__(self, text: str, encoding: Encoding, tokenizer: PreTrainedTokenizerBase):
-        self._text, self._encoding, self._tokens = text, encoding, len(encoding.ids)
-        self._unspelled = None if spells_everything(tokenizer) else _unspelled(text, encoding, tokenizer)
+        self._encoding, self._tokens, self.all = encoding, len(encoding.ids), len(text)
+        self._counts = None if spells_everything(tokenizer) else _counts(encoding, tokenizer)
+        if self._counts:
+            self.all = self._counts[-1]
 
     def before(self, place: int) -> int:
-        """Characters that are spelled before the token at a place begins."""
-        return self._until(self._begin(place))
+        """How many characters stand before the token at a place.
 
-    def between(self, begin: int, end: int) -> int:
-        """Characters that are spelled from character ``begin`` up to ``end`` of the text."""
-        return self._until(end) - self._until(begin)
-
-    def _until(self, character: int) -> int:
-        return character - (self._unspelled[character] if self._unspelled else 0)
-
-    def _begin(self, place: int) -> int:
-        """Asked for at the borders of windows alone, since all offsets take much memory."""
+        Differences are exact even where several tokens share one character.
+        """
         if place <= 1:
             return 0
         if place > self._tokens:
-            return len(self._text)
+            return self.all
+        if self._counts:
+            return self._counts[place - 1]
+        # Asked for at the borders of windows alone, since all offsets take much memory.
         begin: int = self._encoding.token_to_chars(place - 1)[0]  # type: ignore[index]  # none is a special token
         return begin
+
+    def reaches(self, characters: int) -> int:
+        """The number of the first token, from 0, that spells more than so many characters with those before it."""
+        ends = self._counts[1:] if self._counts else [end for _, end in self._encoding.offsets]
+        return next((i for i, end in enumerate(ends) if end > characters), self._tokens)
 
 
 def spells_everything(tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -68,13 +69,15 @@ def _has_all_bytes(tokenizer: PreTrainedTokenizerBase) -> bool:
     return all(symbol in vocabulary for symbol in wanted)
 
 
-def _unspelled(text: str, encoding: Encoding, tokenizer: PreTrainedTokenizerBase) -> list[int] | None:
-    """How many characters before each place of the text no token spells; None where every one is spelled.
+def _counts(encoding: Encoding, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """How many characters the tokens before each place spell, and all of them.
 
-    A token for what is unknown stands for characters and spells none.
+    A token for what is unknown stands for characters and spells none.  Lengths are added up, because where
+    characters are left out the places that are told are not those in the text.
     """
-    spelled = bytearray(len(text))
+    counts, reached = [0], 0
     for token, (begin, end) in zip(encoding.ids, encoding.offsets):
-        if token != tokenizer.unk_token_id:
-            spelled[begin:end] = b"\1" * (end - begin)
-    return None if all(spelled) else [0, *accumulate(1 - flag for flag in spelled)]
+        spelled = 0 if token == tokenizer.unk_token_id else max(0, end - max(begin, reached))
+        counts.append(counts[-1] + spelled)
+        reached = max(reached, end)
+    return counts

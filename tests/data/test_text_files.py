@@ -137,12 +137,30 @@ def test_a_bad_line_far_into_a_file_has_its_own_number(tmp_path):
     path = lines(tmp_path / "a.jsonl", [{"text": "good"}] * 400 + ["{bad"])
     with pytest.raises(ValueError, match="a.jsonl line 401 is not JSON"):
         list(list(pieces(path, 500))[-1].documents())
+
+
+def test_row_50_brackets_nested_without_end_are_no_json(tmp_path):
     lines(tmp_path / "b.jsonl", ['{"text": "a", "x": ' + "[" * 100_000 + "}"])
     with pytest.raises(ValueError, match="line 1 is not JSON .nested too deep"):
         read(tmp_path / "b.jsonl")
 
 
-def test_reading_takes_time_in_proportion_to_the_text(tmp_path):
+@pytest.mark.parametrize(
+    "row, key", [({"text": "x \ud83d"}, "text"), ({"prompt": "a", "completion": "\udfff"}, "completion")]
+)
+def test_row_46_half_a_pair_of_surrogates_is_named_by_file_and_line(tmp_path, row, key):
+    good = dict.fromkeys(row, "good")
+    with pytest.raises(ValueError, match=f'a.jsonl line 2, "{key}", is no text that Unicode can store'):
+        read(lines(tmp_path / "a.jsonl", [good, json.dumps(row)]))
+
+
+def test_row_46_a_byte_that_is_no_utf8_is_named_by_file_and_line(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"one\ntwo\ncaf\xe9\n")
+    with pytest.raises(ValueError, match="a.txt is not text in UTF-8 .byte 11 is 0xe9, in line 3"):
+        read(tmp_path / "a.txt")
+
+
+def test_row_47_reading_takes_time_in_proportion_to_the_text(tmp_path):
     path, taken = tmp_path / "a.txt", []
     for size in (2_000_000, 8_000_000):
         path.write_text("a line of words\n" * (size // 16))
@@ -152,7 +170,13 @@ def test_reading_takes_time_in_proportion_to_the_text(tmp_path):
     assert taken[1] < 12 * taken[0]  # four times as much; 16 times when what is left was copied for each passage
 
 
-def test_json_lines_are_known_by_their_content_and_in_capital_letters(tmp_path):
+def test_row_47_a_line_of_many_megabytes_comes_in_passages(tmp_path):
+    text = "a line of words " * 60_000
+    found = read(lines(tmp_path / "a.jsonl", [{"text": text}]))
+    assert max(map(len, found)) <= 20_000 and sum(map(len, found)) > 0.99 * len(text)
+
+
+def test_row_42_json_lines_are_known_by_their_content_and_in_capital_letters(tmp_path):
     for name in ("TRAIN.JSONL", "train.ndjson", "train.json", "train.txt"):
         assert read(lines(tmp_path / name, [{"text": "eins"}, {"text": "zwei"}])) == ["eins", "zwei"]
     (tmp_path / "list.json").write_text('[{"text": "eins"}]')
@@ -162,7 +186,7 @@ def test_json_lines_are_known_by_their_content_and_in_capital_letters(tmp_path):
     assert read(tmp_path / "prose.txt") == ["{curly} is how some prose begins"]
 
 
-def test_what_of_a_folder_is_not_read_is_named(tmp_path):
+def test_row_42_what_of_a_folder_is_not_read_is_named(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "b.txt").write_text("B")

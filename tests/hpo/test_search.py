@@ -4,6 +4,7 @@ import gc
 import logging
 import math
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -406,6 +407,38 @@ def test_an_interrupt_comes_through_and_its_settings_are_tried_again_at_most_thr
     assert seen == [1, 2, 2, 2, 3]
     assert list(table["state"]) == ["complete", "interrupted", "interrupted", "failed", "complete"]
     assert table["error"][3] == "cut short 3 times"
+
+
+def test_row_41_an_interrupt_during_a_run_ends_the_search_and_not_the_run_alone(tmp_path):
+    """fit takes note of the first Ctrl-C and returns; its trial is not complete all the same."""
+    from lmtune.training.losses import next_token_loss
+
+    pressed, updates = [], []
+
+    def objective(settings, report):
+        def loss(model, batch):
+            updates.append(settings["x"])
+            if settings["x"] == 2 and not pressed:
+                pressed.append(os.kill(os.getpid(), signal.SIGINT))
+            return next_token_loss(model, batch)
+
+        lmtune.fit(tiny_gpt2(), ragged_examples([5, 6]), steps=2, batch_size=2, loss=loss, progress=False)
+        return settings["x"]
+
+    before = signal.getsignal(signal.SIGINT)
+    go_on = partial(search, objective, {"x": [1, 2, 3]}, sampler="grid", storage=tmp_path / "s.db")
+    with pytest.raises(KeyboardInterrupt):
+        go_on()
+    assert updates == [1, 1, 2] and signal.getsignal(signal.SIGINT) is before
+    assert list(go_on().table()["state"]) == ["complete", "interrupted", "complete", "complete"]
+
+
+def test_row_41_in_another_thread_a_search_leaves_the_signal_alone():
+    found = []
+    worker = threading.Thread(target=lambda: found.append(search(bowl, LINE, trials=2)))
+    worker.start()
+    worker.join()
+    assert len(found[0].trials) == 2
 
 
 def test_more_trials_and_another_name_in_the_same_file(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import lmtune
-from tests.tiny import tiny_gpt2
+from tests.tiny import tiny_gpt2, tokenizer_like_llamas
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,46 @@ def test_the_training_flags_come_back(model, tiny_tokenizer):
     model.train()
     lmtune.generate(model, tiny_tokenizer, "a", max_new_tokens=1)
     assert model.training
+
+
+def saying(tokenizer, *texts):
+    """A model that has learned to write each text's second half behind its first, and to end there."""
+    model = tiny_gpt2(vocab=len(tokenizer), n_positions=64).float()
+    halves = [text.split("|") for text in texts]
+    rows = lmtune.pairs([a for a, _ in halves], [b for _, b in halves], tokenizer, 64)
+    lmtune.fit(model, rows, steps=120, batch_size=4, lr=5e-3, progress=False)
+    return model.eval()
+
+
+@pytest.mark.parametrize("own", [None, 7, [7, 9]])
+def test_row_37_a_text_ends_alike_in_training_in_generation_and_in_a_saved_folder(tmp_path, own):
+    """A tokenizer that has a token for the beginning alone ends its rows with that one."""
+    from transformers import AutoModelForCausalLM
+
+    tokenizer = tokenizer_like_llamas()
+    tokenizer.eos_token = None
+    model = saying(tokenizer, "a list| of", "the sum| of two")
+    model.generation_config.eos_token_id = own
+    model.save_pretrained(tmp_path / "given")
+    tokenizer.save_pretrained(tmp_path / "given")
+    loaded, tokenizer = lmtune.load(tmp_path / "given", device="cpu")
+    assert lmtune.generate(loaded, tokenizer, "a list", max_new_tokens=30) == "a list of"
+    loaded.save_pretrained(tmp_path / "saved")
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "saved")
+    ids = [tokenizer.bos_token_id, *tokenizer("a list", add_special_tokens=False)["input_ids"]]
+    out = plain.generate(torch.tensor([ids]), max_new_tokens=30, do_sample=False, pad_token_id=0)[0].tolist()
+    assert out[-1] == tokenizer.bos_token_id and tokenizer.decode(out[1:-1]) == "a list of"
+
+
+def test_row_37_a_model_with_several_ends_keeps_them_where_the_rows_end_is_among_them():
+    from lmtune.models.generation import ends_of_text, stop_at_end_of_text
+
+    tokenizer, model = tokenizer_like_llamas(), tiny_gpt2()
+    model.generation_config.eos_token_id = [9, tokenizer.eos_token_id]
+    assert ends_of_text(model, tokenizer) == [9, tokenizer.eos_token_id]
+    model.generation_config.eos_token_id = [9, 11]
+    stop_at_end_of_text(model, tokenizer)
+    assert model.generation_config.eos_token_id == tokenizer.eos_token_id
 
 
 def test_settings_that_a_model_brings_along_do_not_leak_in(tiny_tokenizer):

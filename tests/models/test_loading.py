@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import lmtune
-from tests.tiny import tiny_gpt2
+from tests.tiny import tiny_gpt2, tokenizer_like_llamas, tokenizer_of_letters
 
 
 @pytest.fixture
@@ -133,6 +133,44 @@ def test_random_weights_are_drawn_in_fp32(folder, tmp_path, tiny_tokenizer):
     tiny_tokenizer.save_pretrained(tmp_path / "half")
     weight = lmtune.load(tmp_path / "half", pretrained=False)[0].transformer.wte.weight
     assert not torch.equal(weight, weight.bfloat16().float())
+
+
+def test_row_40_weights_are_widened_while_they_are_loaded(tmp_path):
+    """Gemma keeps the square root of its width beside the weights; in bf16 33.941 is 34."""
+    import transformers as tf
+
+    sizes = dict(hidden_size=1152, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, head_dim=8)
+    wide = tf.Gemma3ForCausalLM(tf.Gemma3TextConfig(vocab_size=300, num_key_value_heads=1, **sizes))
+    wide.bfloat16().save_pretrained(tmp_path / "half")
+    tokenizer_like_llamas().save_pretrained(tmp_path / "half")
+    model, _ = lmtune.load(tmp_path / "half", device="cpu")
+    plain = tf.AutoModelForCausalLM.from_pretrained(tmp_path / "half", dtype=torch.float32).eval()
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    ids = torch.tensor([[3, 4, 5, 6]])
+    with torch.no_grad():
+        assert torch.equal(model(input_ids=ids).logits, plain(input_ids=ids).logits)
+    assert float(model.model.embed_tokens.embed_scale) == pytest.approx(1152**0.5, rel=1e-6)
+
+
+def test_row_44_a_tokenizer_that_knows_no_english_loads(tmp_path):
+    tokenizer = tokenizer_of_letters("CGT")
+    tiny_gpt2(vocab=len(tokenizer)).float().save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    model, loaded = lmtune.load(tmp_path, device="cpu")
+    rows = lmtune.windows(["CGTTGC", "GGCT"], loaded, 8)
+    lmtune.fit(model, rows, steps=1, progress=False)
+    assert set(lmtune.generate(model, loaded, "CG", max_new_tokens=3)) <= set("CGT")
+
+
+def test_row_34_a_folder_of_another_kind_is_told_so(tmp_path, tiny_tokenizer):
+    import transformers as tf
+
+    sizes = dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
+    tf.DebertaV2ForMaskedLM(tf.DebertaV2Config(vocab_size=300, **sizes)).save_pretrained(tmp_path)
+    tiny_tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(OSError, match="architecture deberta-v2, .* no model that writes text") as refused:
+        lmtune.load(tmp_path)
+    assert "again" not in str(refused.value)
 
 
 def test_the_folder_can_be_read_by_anyone(folder):

@@ -165,6 +165,33 @@ def test_the_seed_draws_a_and_the_global_state_stays():
     assert torch.equal(a, b) and not torch.equal(a, c) and torch.equal(after, torch.rand(1))
 
 
+def test_row_36_a_head_that_is_tied_to_the_embeddings_gets_no_update():
+    model = tiny_gpt2()
+    before = [(n, p.requires_grad) for n, p in model.named_parameters()]
+    with pytest.raises(ValueError, match="lm_head shares its weight with transformer.wte"):
+        add_lora(model, targets=("c_attn", "lm_head"))
+    assert [(n, p.requires_grad) for n, p in model.named_parameters()] == before, "refused before it was frozen"
+
+
+def test_row_36_a_head_of_its_own_is_merged_and_changes_no_logit():
+    model = tiny_gpt2(tie_word_embeddings=False)
+    ids, embeddings = torch.tensor([[3, 4, 5]]), model.transformer.wte.weight.detach().clone()
+    add_lora(model, targets=("lm_head",))
+    with torch.no_grad():
+        model.lm_head.b.normal_()
+        adapted = model(input_ids=ids).logits
+        merge_lora(model)
+        assert torch.allclose(model(input_ids=ids).logits, adapted, atol=1e-12)
+    assert torch.equal(model.transformer.wte.weight, embeddings)
+
+
+def test_row_36_layers_that_share_one_weight_under_two_names_are_refused():
+    model = tiny_gpt2()
+    model.transformer.h[1].attn.c_attn.weight = model.transformer.h[0].attn.c_attn.weight
+    with pytest.raises(ValueError, match="h.0.attn.c_attn shares its weight with transformer.h.1.attn.c_attn"):
+        add_lora(model)
+
+
 def test_refusals():
     model = tiny_gpt2()
     with pytest.raises(ValueError, match="it has: c_attn, c_fc, c_proj, lm_head"):

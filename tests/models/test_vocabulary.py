@@ -5,7 +5,7 @@ import torch
 
 import lmtune
 from lmtune.models.vocabulary import add_tokens, words_to_add
-from tests.tiny import tiny_gpt2, tiny_llama
+from tests.tiny import tiny_gpt2, tiny_llama, tokenizer_of_letters
 
 WORDS = [" digraph", " numbers graph"]
 
@@ -66,6 +66,23 @@ def test_the_words_that_save_most(tiny_tokenizer):
     often = ["a zzzzzz and yyyy", "a yyyy of yyyy yyyy"]  # fewer pieces each time, and more times
     assert words_to_add(often, tiny_tokenizer, 1) == [" yyyy"]
     assert words_to_add([], tiny_tokenizer, 2) == []
+
+
+def test_row_38_an_entry_that_no_text_reaches_is_not_given_twice():
+    """ "zebra" is in the vocabulary and no merge makes it, so a text gets its letters."""
+    tokenizer = tokenizer_of_letters(["z", "e", "b", "r", "a", "zebra", "g", "i", "f"])
+    model, size = tiny_gpt2(vocab=len(tokenizer)), len(tokenizer)
+    table = model.get_input_embeddings().weight.detach().clone()
+    assert len(tokenizer("zebra")["input_ids"]) == 5
+    with pytest.raises(ValueError, match=f"'zebra' the id {tokenizer.get_vocab()['zebra']}, which it has given before"):
+        add_tokens(model, tokenizer, ["giraffe", "zebra"])
+    assert len(tokenizer) == size and torch.equal(table, model.get_input_embeddings().weight)
+
+
+def test_row_38_the_ids_are_those_that_a_text_then_gets(tiny_tokenizer):
+    model, tokenizer = fresh(tiny_tokenizer)
+    ids = add_tokens(model, tokenizer, ["zebra", "giraffe"])
+    assert [tokenizer(word)["input_ids"] for word in ("zebra", "giraffe")] == [[number] for number in ids]
 
 
 def test_refusals(tiny_tokenizer):

@@ -352,7 +352,7 @@ def test_a_checkpoint_keeps_tuples_keys_and_numbers(tmp_path):
     assert os.listdir(tmp_path) == ["step-00000007"]
 
 
-def test_another_number_of_processes_is_named_first():
+def test_row_49_another_number_of_processes_is_named_first():
     from lmtune.training.checkpoint import _refuse_other_run
 
     saved = {"settings": {"evaluate_every": 5, "processes": 2}}
