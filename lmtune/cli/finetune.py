@@ -118,10 +118,8 @@ def _examples(asked: dict, model, tokenizer, say) -> tuple[Sequence[Example], li
     held_out = text_files.read(asked["validation"]) if asked["validation"] else []
     share = 0 if held_out else asked["share"]
     documentation = asked["data"].startswith("docs:")
-    others = [] if documentation else text_files.left_out(asked["data"])
-    if others:
-        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-        say(f"not read: {', '.join(path.name for path in others[:3])}{more}")
+    for source in [asked["data"]] * (not documentation) + [asked["validation"]] * bool(asked["validation"]):
+        _say_how_read(source, say)
     if documentation or size_of(asked["data"]) <= IN_MEMORY:
         train, validation = _in_memory(asked["data"], share, held_out, recipe, say)
         train = pack(train, context) if asked["pack"] else train
@@ -130,6 +128,17 @@ def _examples(asked: dict, model, tokenizer, say) -> tuple[Sequence[Example], li
         train = packed_on_disk(train, context, cache_folder() / "packed") if asked["pack"] else train
     refuse(not len(train), "data", asked["data"], "text of which something is left to train on")
     return train, validation
+
+
+def _say_how_read(source: str, say) -> None:
+    """What of a folder is left out, and that a file with the name of a table or a program is read as it stands."""
+    others = text_files.left_out(source)
+    if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        say(f"not read: {', '.join(path.name for path in others[:3])}{more}")
+    path = Path(source).expanduser()
+    if path.is_file() and path.suffix.lower() not in text_files.SUFFIXES and not text_files.holds_json_lines(path):
+        say(f"{path.name} is read as plain text, every character of it")
 
 
 def _in_memory(data: str, share: float, held_out, recipe: Recipe, say) -> tuple[list[Example], list[Example]]:

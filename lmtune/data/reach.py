@@ -26,7 +26,7 @@ def reach_of(model: Any) -> Reach:
     """What a model can read, from its configuration (a nested one too), its tables and its head."""
     config, classes = getattr(model, "config", None), getattr(getattr(model, "head", None), "out_features", None)
     decoder = bool(getattr(config, "is_encoder_decoder", False)) and classes is None
-    of_text = _of_text(config)
+    of_text = text_config(config)
     taken = getattr(model, "positions_taken", 0)  # by vectors before the text: lmtune.models.prompt_tuning
     return Reach(
         positions=_positions(model, of_text, _READS, taken),
@@ -37,7 +37,7 @@ def reach_of(model: Any) -> Reach:
     )
 
 
-def _of_text(config: Any) -> Any:
+def text_config(config: Any) -> Any:
     """The part of a configuration that is about text: a model of text and pictures has several."""
     ask = getattr(config, "get_text_config", None)
     if ask is None or getattr(config, "is_encoder_decoder", False):

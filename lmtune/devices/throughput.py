@@ -38,12 +38,14 @@ def flops_per_token(model: nn.Module, context: int = 0) -> float:
     over ``context`` positions (0 leaves it out, for ragged text); embeddings that are only
     looked up do not count.
     """
-    config = model.config
     # What is only looked up is not multiplied; tied embeddings are, by the head.
     head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
     kept = None if head is None else head.weight
     looked_up = {e.weight for e in model.modules() if isinstance(e, nn.Embedding) and e.weight is not kept}
     weights = sum(p.numel() for p in model.parameters()) - sum(w.numel() for w in looked_up)
+    if not context:
+        return 6.0 * weights
+    config = model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
     return 6.0 * weights + 12.0 * config.num_hidden_layers * config.hidden_size * context
 
 

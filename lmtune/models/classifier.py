@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from lmtune.arguments import one_of, whole
+from lmtune.data.reach import text_config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -26,7 +27,7 @@ class Classifier(nn.Module):
         self.base = base
         self.config = base.config
         self.pooling = pooling
-        self.head = nn.Linear(base.config.hidden_size, n_classes)
+        self.head = nn.Linear(_width(base), n_classes)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
 
@@ -50,6 +51,12 @@ class Classifier(nn.Module):
         positions = torch.arange(states.shape[1], device=states.device)
         last = (attention_mask * positions).argmax(dim=1)
         return states[torch.arange(len(last), device=last.device), last]
+
+
+def _width(base: nn.Module) -> int:
+    """How long the vectors are that a body gives; where its configuration does not say, as long as those it reads."""
+    said = getattr(text_config(base.config), "hidden_size", None)
+    return said if said else base.get_input_embeddings().embedding_dim
 
 
 def classifier(model: PreTrainedModel, n_classes: int, seed: int = 0, pooling: str = "last") -> Classifier:

@@ -12,7 +12,7 @@ from book.cells.derive import PLACEHOLDER, ROOT
 
 PROSE = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 CHECKLIST = (ROOT / "reference" / "checklist.md").read_text("utf-8")
-ROWS = range(1, 32)
+ROWS = range(1, 51)
 URL = "https://github.com/someone/copy"
 
 

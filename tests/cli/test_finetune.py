@@ -83,6 +83,12 @@ def test_prompts_and_completions_and_documentation(tmp_path):
     assert finetune("docs:networkx", tmp_path / "docs", "--steps", "1", "--pack", "--evaluate-every", "99") == 0
 
 
+def test_row_42_a_table_is_said_to_be_read_as_plain_text(tmp_path, capsys):
+    (tmp_path / "rows.csv").write_text("id;text\n" + "".join(f"{i};the text of row {i}\n" for i in range(200)))
+    assert finetune(tmp_path / "rows.csv", tmp_path / "run", "--steps", "1") == 0
+    assert "rows.csv is read as plain text, every character of it" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "arguments, said",
     [

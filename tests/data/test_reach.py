@@ -79,3 +79,10 @@ def test_row_43_generation_asks_the_same():
         tf.RobertaConfig(**{**SMALL, "vocab_size": len(tokenizer)}, max_position_embeddings=18, is_decoder=True)
     )
     lmtune.generate(model.eval(), tokenizer, "a", max_new_tokens=60, temperature=1.0)  # one more: an IndexError
+
+
+@pytest.mark.parametrize("make", [mpt, nested])
+def test_row_43_a_classifier_finds_the_width_where_the_configuration_says_it(make):
+    model = lmtune.classifier(make(), 3)
+    rows = [{"input_ids": [3, 4, 5], "labels": 1, "characters": 1}]
+    assert lmtune.evaluate(model, rows).labels == 1 and reach_of(model).vocabulary == 50
