@@ -230,7 +230,7 @@ def _result(study: optuna.Study, plan: Plan) -> SearchResult:
         outcomes = [_outcome(t, interrupted(trials)) for t in trials]
         failed = [row[-1] for row in outcomes if row[0] == "failed"]
         pruned = sum(row[0] == "pruned" for row in outcomes)
-        first = f" The first failure was {failed[0]}." if failed else ""
+        first = f" The first failure was {str(failed[0]).rstrip('.')}." if failed else ""
         raise RuntimeError(
             f"No trial gave a value: {len(failed)} failed, {pruned} were pruned.{first} "
             "Mend the objective or the space; with a storage, take another name."

@@ -166,11 +166,10 @@ def quietly(quiet: bool = True):
 
 def _random(auto_class, config, seed: int):
     """A model with fresh fp32 weights drawn from ``seed``; the global state stays as it was."""
-    # Weights drawn in the dtype of the saved ones would be rounded to bf16.
-    setattr(config, "dtype" if hasattr(config, "dtype") else "torch_dtype", torch.float32)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return auto_class.from_config(config, trust_remote_code=False).float()
+        # Weights drawn in the dtype of the saved ones would be rounded to bf16.
+        return auto_class.from_config(config, dtype=torch.float32, trust_remote_code=False)
 
 
 def _why_not(source: str, name: str | Path, error: Exception) -> str:
