@@ -6,7 +6,7 @@ else
 VENV_PYTHON := .venv/bin/python
 endif
 
-.PHONY: book test lint serve look notebooks measure portability colab floors mutants pretrain clean setup
+.PHONY: book test lint serve look notebooks measure portability colab floors mutants mutants-sampled pretrain clean setup
 
 book: setup
 	@$(VENV_PYTHON) -m book.build
@@ -49,6 +49,10 @@ floors: setup
 # Break the training loop on purpose: does the test of each row of the checklist notice?
 mutants: setup
 	@$(VENV_PYTHON) -m tests.mutants $(ROWS)
+
+# The same for 200 places of the whole package, drawn by a seed; takes an hour or more, and goes on where it was stopped.
+mutants-sampled: setup
+	@$(VENV_PYTHON) -m tests.sampled_mutants $(SAMPLE)
 
 pretrain: setup
 	@$(VENV_PYTHON) -m studies.pretraining.pretrain pocket-mini

@@ -23,7 +23,7 @@ TOOLS = ["pytest", "pytest-timeout", "pytest-xdist", "accelerate>=1.1"]
 #: A test that imports any of these belongs to the book, or reads the sources.
 OF_THE_BOOK = re.compile(
     r"^\s*(?:from|import) (?:book|studies|instructor|nbval|nbformat|jupytext|sphinx|yaml|"
-    r"contestants|tests\.mutants)\b",
+    r"contestants|tests\.(?:mutants|mutation_sites|sampled_mutants|tests_of_lines))\b",
     re.MULTILINE,
 )
 
