@@ -35,7 +35,6 @@ class Architecture:
         packs: whether documents in one row can be kept apart; where not, such rows are refused.
         causal: whether it looks back only; where not, it is refused.
         name: where a kind stands twice.
-        wrong_text: why the text written with it is not what the model itself finds likeliest.
     """
 
     kind: str
@@ -43,7 +42,6 @@ class Architecture:
     packs: bool = True
     causal: bool = True
     name: str = ""
-    wrong_text: str = ""
 
     def __str__(self) -> str:
         return self.name or self.kind
@@ -76,9 +74,8 @@ def _decoder(kind: str, **settings) -> Architecture:
 
 
 def _positions_from_two(kind: str) -> Architecture:
-    """A decoder whose first position is the number after the padding's."""
-    reason = "transformers 5.23 counts positions from 0 when it generates, for every model"
-    return Architecture(kind, {"is_decoder": True}, packs=False, wrong_text=reason)
+    """A decoder whose first position is the number after the padding's; transformers 5.23 generates from 0."""
+    return Architecture(kind, {"is_decoder": True}, packs=False)
 
 
 def _half_of_two(kind: str, **settings) -> Architecture:

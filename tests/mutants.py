@@ -259,8 +259,8 @@ MUTANTS = [
     Mutant(
         43,
         "data/reach.py",
-        "return None if limit is None else limit - _set_aside(model, limit) - taken",
-        "return None if limit is None else limit - taken",
+        "positions=None if limit is None else limit - first - taken",
+        "positions=None if limit is None else limit - taken",
     ),
     Mutant(43, "data/reach.py", "    return ask(decoder=True)", "    return config"),
     Mutant(43, "data/reach.py", "isinstance(n, int) and n > 0)", "isinstance(n, int))"),

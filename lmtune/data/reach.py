@@ -20,6 +20,7 @@ class Reach(NamedTuple):
     classes: int | None = None  #: how many classes its head tells apart
     decoder: bool = False  #: whether it writes with a decoder what an encoder has read
     written: int | None = None  #: tokens that such a decoder writes at most
+    first: int = 0  #: the number of a text's first position: RoBERTa counts from behind its padding's
 
 
 def reach_of(model: Any) -> Reach:
@@ -28,12 +29,15 @@ def reach_of(model: Any) -> Reach:
     decoder = bool(getattr(config, "is_encoder_decoder", False)) and classes is None
     of_text = text_config(config)
     taken = getattr(model, "positions_taken", 0)  # by vectors before the text: lmtune.models.prompt_tuning
+    limit = _said(of_text, _READS)
+    first = _set_aside(model, limit)
     return Reach(
-        positions=_positions(model, of_text, _READS, taken),
+        positions=None if limit is None else limit - first - taken,
         vocabulary=_vocabulary(model, of_text),
         classes=classes,
         decoder=decoder,
-        written=_positions(model, of_text, _WRITES, 0) if decoder else None,
+        written=_said(of_text, _WRITES) if decoder else None,
+        first=first,
     )
 
 
@@ -45,14 +49,13 @@ def text_config(config: Any) -> Any:
     return ask(decoder=True)
 
 
-def _positions(model: Any, config: Any, names: tuple[str, ...], taken: int) -> int | None:
+def _said(config: Any, names: tuple[str, ...]) -> int | None:
     said = (getattr(config, name, None) for name in names)
-    limit = next((n for n in said if isinstance(n, int) and n > 0), None)  # XLNet says -1 for "any number"
-    return None if limit is None else limit - _set_aside(model, limit) - taken
+    return next((n for n in said if isinstance(n, int) and n > 0), None)  # XLNet says -1 for "any number"
 
 
-def _set_aside(model: Any, limit: int) -> int:
-    """Rows of a table of positions that no token gets: RoBERTa counts from behind its padding's."""
+def _set_aside(model: Any, limit: int | None) -> int:
+    """Rows of a table of positions that no token gets."""
     modules = model.modules() if isinstance(model, nn.Module) else ()
     tables = [m for m in modules if isinstance(m, nn.Embedding) and m.num_embeddings == limit]
     return max((m.padding_idx + 1 for m in tables if m.padding_idx is not None and _of_positions(model, m)), default=0)

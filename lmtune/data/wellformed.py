@@ -174,27 +174,26 @@ class Judge:
         self._refuse_beyond_reach(i, ids, labels)
 
     def _refuse_beyond_reach(self, i: int, ids: numpy.ndarray, labels: numpy.ndarray) -> None:
-        positions, vocabulary, classes, _, written = self.reach
-        tokens, most = len(ids), ids.max()
+        reach, most = self.reach, ids.max()
         if self.kind is not CLASS:
             most = max(most, labels.max())
-        elif classes is not None and labels[0] >= classes:
+        elif reach.classes is not None and labels[0] >= reach.classes:
             raise ValueError(
-                f"Example number {i} has the class {labels[0]} and the classifier has {classes}, counted from 0."
+                f"Example number {i} has the class {labels[0]} and the classifier has {reach.classes}, counted from 0."
             )
-        if written is not None and len(labels) > written:
+        if reach.written is not None and len(labels) > reach.written:
             raise ValueError(
-                f"Example number {i} has {len(labels)} labels and the decoder writes at most {written}; make "
-                f"the examples with context={written} or less."
+                f"Example number {i} has {len(labels)} labels and the decoder writes at most {reach.written}; make "
+                f"the examples with context={reach.written} or less."
             )
-        if positions is not None and tokens > positions:
+        if reach.positions is not None and len(ids) > reach.positions:
             raise ValueError(
-                f"Example number {i} has {tokens} tokens and the model reads at most {positions}; make "
-                f"the examples with context={positions} or less."
+                f"Example number {i} has {len(ids)} tokens and the model reads at most {reach.positions}; make "
+                f"the examples with context={reach.positions} or less."
             )
-        if vocabulary is not None and most >= vocabulary:
+        if reach.vocabulary is not None and most >= reach.vocabulary:
             raise ValueError(
-                f"Example number {i} has the token id {most} and the model knows {vocabulary}; use the "
+                f"Example number {i} has the token id {most} and the model knows {reach.vocabulary}; use the "
                 "tokenizer that came with the model."
             )
 

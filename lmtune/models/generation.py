@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import contextmanager
 
 import torch
@@ -80,7 +81,8 @@ def _written(model, tokenizer, ids: list[int], decoding: dict) -> list[int]:
     """All ids that the model gives, without the token that ends a text."""
     inputs = torch.tensor([ids], device=next(model.parameters()).device)
     ends = ends_of_text(model, tokenizer)
-    with _own_settings(model, {**decoding, "pad_token_id": end_of_text(tokenizer), "eos_token_id": ends}):
+    settings = {**decoding, "pad_token_id": end_of_text(tokenizer), "eos_token_id": ends}
+    with _own_settings(model, settings), _own_positions(model):
         out = model.generate(inputs, attention_mask=torch.ones_like(inputs))[0].tolist()
     return out[:-1] if len(out) > 1 and out[-1] in ends else out
 
@@ -124,3 +126,26 @@ def _own_settings(model, settings: dict):
         yield
     finally:
         model.generation_config = kept
+
+
+@contextmanager
+def _own_positions(model):
+    """Let a model number its positions itself where it does not begin with 0.
+
+    transformers 5.23 numbers them from 0 for every model that it generates with, so that RoBERTa would read other
+    rows than in training.
+    """
+    if not reach_of(model).first:
+        yield
+        return
+    given = model.prepare_inputs_for_generation
+
+    @functools.wraps(given)  # transformers asks it what it takes
+    def without_positions(*inputs, **more):
+        return {name: value for name, value in given(*inputs, **more).items() if name != "position_ids"}
+
+    model.prepare_inputs_for_generation = without_positions
+    try:
+        yield
+    finally:
+        del model.prepare_inputs_for_generation

@@ -86,3 +86,18 @@ def test_row_43_a_classifier_finds_the_width_where_the_configuration_says_it(mak
     model = lmtune.classifier(make(), 3)
     rows = [{"input_ids": [3, 4, 5], "labels": 1, "characters": 1}]
     assert lmtune.evaluate(model, rows).labels == 1 and reach_of(model).vocabulary == 50
+
+
+def test_row_43_positions_are_numbered_alike_in_training_and_in_generation():
+    """RoBERTa's begin behind its padding's, where transformers 5.23 generates from 0."""
+    tokenizer = tokenizer_like_llamas()
+    torch.manual_seed(0)
+    sizes = {**SMALL, "vocab_size": len(tokenizer), "initializer_range": 0.5, "pad_token_id": 0}
+    model = tf.RobertaForCausalLM(tf.RobertaConfig(**sizes, max_position_embeddings=66, is_decoder=True)).eval()
+    ids = [tokenizer.bos_token_id, *tokenizer("the sum", add_special_tokens=False)["input_ids"]]
+    for _ in range(6):
+        with torch.no_grad():
+            ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
+    assert tokenizer.eos_token_id not in ids
+    assert lmtune.generate(model, tokenizer, "the sum", max_new_tokens=6) == tokenizer.decode(ids[1:])
+    assert "prepare_inputs_for_generation" not in vars(model)
