@@ -46,6 +46,7 @@ class Tree:
     def __init__(self, place: Path):
         self.place = copy_of_the_tree(place)
         self.started: subprocess.Popen | None = None
+        self.closed = False
 
     def verdict(self, change: Change, coverage: Coverage) -> Verdict:
         """Whether a test notices the change; a test that fails without it too is no witness."""
@@ -70,14 +71,14 @@ class Tree:
         files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "tests.chosen_tests"]
         limit = _START + 10 * sum(coverage.seconds[test] for test in tests)
-        target = self.place / "lmtune" / change.file if change else None
+        target = self.place / "lmtune" / (change.file if change else "__init__.py")
+        unchanged = target.read_bytes()
         try:
             if change:
                 target.write_text(change.text, "utf8")
             code = self._run([*command, *files], environment(self.place) | {CHOSEN: str(chosen)}, limit)
         finally:
-            if change:
-                target.write_bytes((ROOT / "lmtune" / change.file).read_bytes())
+            target.write_bytes(unchanged)
         if code is None:
             return "time ran out"
         if failed.is_file():
@@ -86,6 +87,8 @@ class Tree:
 
     def _run(self, command: list[str], settings: dict[str, str], limit: float) -> int | None:
         """The exit code; None where the time ran out."""
+        if self.closed:
+            raise RuntimeError("the run was stopped")
         silent = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.started = subprocess.Popen(command, cwd=self.place, env=settings, start_new_session=True, **silent)
         try:
@@ -139,6 +142,7 @@ def judged(changes: list[Change], coverage: Coverage, results: Path, workers: in
         except BaseException:  # Ctrl-C: the tests of others are not waited for
             pool.shutdown(wait=False, cancel_futures=True)
             for tree in trees:
+                tree.closed = True
                 tree.stop()
             raise
 

@@ -33,7 +33,7 @@ _NOTHING: dict = {"seconds": {}, "lines": {}}
 _SETTINGS = """
 [run]
 source = {copy}/lmtune
-data_file = {copy}/coverage/data
+data_file = {copy}/measured-lines/data
 parallel = true
 concurrency = thread, multiprocessing
 context = ${{LMTUNE_TEST_NOW-}}
@@ -134,10 +134,10 @@ def _together(old: dict, new: dict, gone: Collection[str]) -> dict:
 def _measured(place: Path, targets: Collection[str]) -> dict:
     print(f"sampled mutants: {', '.join(targets)} under coverage, to see which test runs which line", flush=True)
     copy = copy_of_the_tree(place)
-    (copy / "coverage").mkdir()
-    settings = copy / "coverage" / "settings"
+    (copy / "measured-lines").mkdir()  # "coverage" would hide the library, since the copy is on the path
+    settings = copy / "measured-lines" / "settings"
     settings.write_text(_SETTINGS.format(copy=copy), "utf8")
-    outcomes = copy / "coverage" / "outcomes.json"
+    outcomes = copy / "measured-lines" / "outcomes.json"
     arguments = ["-q", "-p", "no:cacheprovider", "-p", "tests.tests_of_lines", "--tb=line", *targets]
     done = subprocess.run(
         [
@@ -160,7 +160,7 @@ def _measured(place: Path, targets: Collection[str]) -> dict:
 def _lines(copy: Path, tests: Collection[str]) -> dict[str, dict[int, list[str]]]:
     import coverage
 
-    place = coverage.Coverage(config_file=str(copy / "coverage" / "settings"))
+    place = coverage.Coverage(config_file=str(copy / "measured-lines" / "settings"))
     place.combine(strict=True)
     data = place.get_data()
     # Of a process that a test started, the context is the test's name and a bar.
