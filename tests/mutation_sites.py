@@ -1,6 +1,7 @@
 """Where one line of the package can be changed, by the operators of mutmut.
 
-Left alone is what no test should hold: type hints, imports, strings, messages and progress bars.
+Left alone is what no test should hold: type hints, imports, strings, messages, progress bars, and the numbers that
+an exercise feeds to an answer, of which others would do as well.
 """
 
 from __future__ import annotations
@@ -106,6 +107,7 @@ def sites_of(file: str, text: str) -> list[Site]:
     """All places of one file."""
     wrapper = MetadataWrapper(cst.parse_module(text))
     positions = wrapper.resolve(PositionProvider)
+    fed = _fed(wrapper.module, positions) if file.startswith("chapters/") else frozenset()
     return [
         Site(
             file, wrapper.module, node, operator, lines[0], positions[node].start.column, frozenset(lines), in_function
@@ -113,7 +115,18 @@ def sites_of(file: str, text: str) -> list[Site]:
         for node, lines, in_function in _places(wrapper.module, positions, 1, False)
         for kind, operator in _OPERATORS
         if isinstance(node, kind) and _changed(operator, node)
+        if not (isinstance(node, cst.BaseNumber) and fed and (lines[0] in fed or not in_function))
     ]
+
+
+def _fed(module: cst.Module, positions: Mapping[cst.CSTNode, Any]) -> frozenset[int]:
+    """The lines of functions that draw what an exercise feeds to an answer."""
+    functions = [
+        node for node in module.body if m.matches(node, m.FunctionDef(name=m.Name("_inputs") | m.Name("inputs")))
+    ]
+    return frozenset(
+        line for node in functions for line in range(positions[node].start.line, positions[node].end.line + 1)
+    )
 
 
 def _changed(operator: Any, node: cst.CSTNode) -> list[cst.CSTNode]:
