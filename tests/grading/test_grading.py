@@ -12,7 +12,7 @@ import hostile
 import pytest
 
 from lmtune.cli.main import main
-from lmtune.grading import grade, sandbox, submissions
+from lmtune.grading import copying, grade, sandbox, submissions
 from lmtune.grading.homework import cases, load_all
 from lmtune.grading.policy import policy
 from lmtune.grading.release import solved
@@ -28,7 +28,7 @@ def settle(base, text=""):
     (base / "instructor" / "homework" / "double.py").write_text(hostile.HOMEWORK)
     (base / "instructor" / "grading.toml").write_text(
         text
-        or 'homework = "double"\nseed = "seed-of-the-test"\n'
+        or f'homework = "double"\nseed = "{hostile.SEED}"\n'
         "[limits]\nseconds = 2\nmemory_mb = 400\noutput_mb = 4\ndisk_mb = 32\n"
     )
     (base / "in").mkdir()
@@ -157,7 +157,7 @@ def test_every_homework_passes_its_solution_and_does_not_attempt_its_stub(tmp_pa
         settings=tmp_path / "grading.toml",
     )
     given["folder"].mkdir()
-    given["settings"].write_text((instructor / "grading.toml").read_text().replace("change-me", "of the test"))
+    given["settings"].write_text((instructor / "grading.toml").read_text().replace("change-me", hostile.SEED))
     stub = json.loads((ROOT / "chapters" / "homework" / f"{name}.ipynb").read_text(encoding="utf-8"))
     (given["folder"] / "stub.ipynb").write_text(json.dumps(stub))
     (given["folder"] / "solved.ipynb").write_text(json.dumps(solved(stub, known)))
@@ -170,18 +170,27 @@ def test_every_homework_passes_its_solution_and_does_not_attempt_its_stub(tmp_pa
 
 
 @needs_sandbox
-def test_a_neighbours_numbers_do_not_pass(tmp_path):
+def test_what_one_hand_in_learns_helps_no_other(tmp_path):
+    """Not a neighbour's, nor one's own next: the draw depends on the student and on all that was handed in."""
     given = settle(tmp_path)
     part = load_all(given["instructor"])["double"].parts[0]
-    mine = {json.dumps(c["inputs"][0]): c["expected"] for c in cases(part, "seed-of-the-test", "ada")}
-    copied = hostile.notebook(
-        f"import json\nKNOWN = {mine!r}\ndef double(values):\n    return KNOWN.get(json.dumps(values), [0, 0, 0])\n"
+    first = given["folder"] / "ada.ipynb"
+    first.write_text(hostile.notebook(hostile.STUB))
+    write_roster(given["roster"], [["ada", ""], ["bo", ""]])
+    digest = copying.copy(
+        submissions.found(given["folder"], submissions.roster(given["roster"]), "double")[0][0], tmp_path / "copy"
+    ).digest
+    drawn = cases(part, hostile.SEED, "ada", digest)
+    known = {json.dumps(c["inputs"][0]): c["expected"] for c in drawn}
+    learnt = hostile.notebook(
+        f"import json\nKNOWN = {known!r}\ndef double(values):\n    return KNOWN.get(json.dumps(values), [0, 0, 0])\n"
     )
     for name in ("ada", "bo"):
-        (given["folder"] / f"{name}.ipynb").write_text(copied)
-    write_roster(given["roster"], [["ada", ""], ["bo", ""]])
+        (given["folder"] / f"{name}.ipynb").write_text(learnt)
     grade.grade(**given, say=lambda text: None)
-    assert [float(results(given["out"])[n]["double"]) for n in ("ada", "bo")] == [10, 0]
+    assert [float(results(given["out"])[n]["double"]) for n in ("ada", "bo")] == [0, 0]
+    assert cases(part, hostile.SEED, "ada", digest) == drawn != cases(part, hostile.SEED, "bo", digest)
+    assert drawn != cases(part, hostile.SEED, "ada", "another digest")
 
 
 @needs_sandbox
@@ -239,7 +248,7 @@ def test_one_is_graded_anew_and_a_new_submission_is_noticed(tmp_path):
 def test_points_lateness_and_the_open_question(tmp_path):
     given = settle(
         tmp_path,
-        'homework = "double"\nseed = "s"\n[points]\ndouble = 8\n'
+        f'homework = "double"\nseed = "{hostile.SEED}"\n[points]\ndouble = 8\n'
         "[late]\ndeadline = 2026-01-01T00:00:00Z\ngrace_minutes = 10\nper_day = 0.25\nmost = 0.5\n",
     )
     for name in ("early", "grace", "late", "later"):
@@ -257,7 +266,7 @@ def test_points_lateness_and_the_open_question(tmp_path):
     grade.grade(**given, say=lambda text: None)
     assert [float(r["total"]) for r in results(given["out"]).values()] == [8, 8, 6, 4]
     opened = given["out"] / "open.csv"
-    opened.write_text(opened.read_text().replace("early,,", "early,1.5,because"))
+    opened.write_text(opened.read_text().replace("early,open question,,", "early,open question,1.5,because"))
     said = []
     grade.grade(**given, say=said.append)
     assert len(said) == 1, "new points must need no new run"
@@ -294,19 +303,41 @@ def test_grading_refuses_where_it_cannot_isolate(tmp_path, monkeypatch, capsys):
     [
         ('homework = "double"\n', "no seed of its own"),
         ('seed = "change-me"\n', "no seed of its own"),
-        ('seed = "s"\nsede = 1\n', "'sede'"),
-        ('seed = "s"\n[late]\nper_day = 2\n', "from 0 to 1"),
-        ('seed = "s"\n[points]\nx = -1\n', "0 or more"),
-        ('seed = "s"\n[limits]\nhours = 1\n', "hours"),
-        ('seed = "s"\n[limits]\nseconds = 0\n', "from 1 on"),
+        ('seed = "s"\n', "weak: it has 1 characters"),
+        ('seed = "introduction-to-machine-learning-2026"\n', "made of words"),
+        ('seed = "fine-tuning in the autumn of 2026 at our university"\n', "has blanks"),
+        ('seed = "0123456789012345678901234567890123456789"\n', "made of words, dates or repetitions"),
+        ('seed = "SEED"\nsede = 1\n', "'sede'"),
+        ('seed = "SEED"\n[late]\nper_day = 2\n', "from 0 to 1"),
+        ('seed = "SEED"\n[late]\nper_dya = 0.2\n', "'per_dya'"),
+        ('seed = "SEED"\n[late]\nper_day = nan\n', "0 or more"),
+        ('seed = "SEED"\n[late]\ndeadline = "30.11.2026 23:59"\n', "write it as 2026-11-30T23:59:00Z"),
+        ('seed = "SEED"\n[late]\ndeadline = 2026-11-30\n', "must be a date and time such as"),
+        ('seed = "SEED"\npoints = 3\n', "points is 3; it must be a table"),
+        ('seed = "SEED"\n[points]\nx = -1\n', "0 or more"),
+        ('seed = "SEED"\n[limits]\nhours = 1\n', "hours"),
+        ('seed = "SEED"\n[limits]\nseconds = 0\n', "from 1 on"),
+        ('seed = "SEED"\n[limits]\nseconds = 1000000000000\n', "at most"),
         ("seed = \n", "no TOML"),
     ],
 )
 def test_a_wrong_grading_file_is_refused(tmp_path, text, words):
     path = tmp_path / "grading.toml"
-    path.write_text(text)
+    path.write_text(text.replace("SEED", hostile.SEED))
     with pytest.raises(ValueError, match=words):
         policy(path)
+
+
+def test_a_missing_grading_file_is_a_sentence(tmp_path):
+    with pytest.raises(ValueError, match="lmtune release makes one"):
+        policy(tmp_path / "grading.toml")
+
+
+def test_points_of_a_part_that_is_none_are_refused(tmp_path):
+    given = settle(tmp_path, f'homework = "double"\nseed = "{hostile.SEED}"\n[points]\ndoubel = 8\n')
+    write_roster(given["roster"], [["ada", ""]])
+    with pytest.raises(ValueError, match="no part 'doubel'; did you mean 'double'"):
+        grade.grade(**given, say=lambda text: None)
 
 
 def test_a_wrong_roster_is_refused(tmp_path):
