@@ -83,8 +83,9 @@ def grade_part(
         return sandbox.run(request, folder, len(some), limits, unsafe, work)
 
     outcome = outcome_for(drawn)
-    hidden, told = judged(part, drawn, outcome), ex.PASSED
-    if hidden.status == ex.NOT_YET:
+    hidden = judged(part, drawn, outcome)
+    told = hidden.hint or hidden.status
+    if hidden.status == ex.NOT_YET and not outcome.passed_limit:  # the examples would cost as much again
         public = cases(part, *PUBLIC)
         told = told_of(hidden, judged(part, public, outcome_for(public)))
     return {
@@ -107,7 +108,8 @@ def judged(part: Part, drawn: Sequence[Case], outcome: sandbox.Outcome) -> Judge
             message = f"{part.form} stopped with an error: {str(said)[:600]}"
             return Judgement(ex.NOT_YET, message, f"{part.form} stopped with an error")
     if outcome.ended or len(replies) < len(drawn):
-        return Judgement(ex.NOT_YET, f"{part.form} {outcome.ended}", f"{part.form} was ended, or ended too early")
+        why = outcome.ended if outcome.passed_limit else "ended before it gave all its answers"
+        return Judgement(ex.NOT_YET, f"{part.form} {outcome.ended}", f"{part.form} {why}")
     found: Feedback | None = feedback(part, drawn, [reply["value"] for reply in replies])
     if found is None:
         return Judgement(ex.PASSED, ex.PASSED)

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from lmtune.exercises import exercise as ex
@@ -40,7 +41,7 @@ class Way:
         """In the sandbox or not, for the record."""
         return "unsafe" if self.unsafe else "sandbox"
 
-    @property
+    @cached_property
     def edition(self) -> str:
         """The digest of what students have of the homework: its stubs, hints, tolerances and examples."""
         return hashlib.sha256(json.dumps(published(self.homework), sort_keys=True).encode()).hexdigest()

@@ -35,13 +35,17 @@ SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/dev/null", "/d
 
 @dataclass
 class Outcome:
-    """What came out: replies in order, and ``ended``, why there are no more when there should be."""
+    """What came out: replies in order, and ``ended``, why there are no more when there should be.
+
+    ``passed_limit`` says that it was ended for a limit, which ``ended`` then names in our own words.
+    """
 
     replies: list[Any]
     ended: str
     printed: str
     seconds: float
     peak_mb: float
+    passed_limit: bool = False
 
 
 def run(
@@ -67,7 +71,7 @@ def run(
     if len(replies) < expected and not ended:
         ended = broken or exit_of(code)
     printed = watched.said[-KEPT:].decode(errors="replace")
-    return Outcome(replies, ended, printed, time.monotonic() - began, watched.peak_mb)
+    return Outcome(replies, ended, printed, time.monotonic() - began, watched.peak_mb, bool(watched.ended))
 
 
 def _started(request: dict, folder: Path, root: str, limits: Limits, unsafe: bool) -> tuple[Watched, int]:

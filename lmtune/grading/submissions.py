@@ -15,7 +15,7 @@ from lmtune.grading.csv_files import read
 from lmtune.grading.printable import printable
 
 #: Entries of one folder that are looked at for a notebook.
-LOOKED = 1000
+LOOKED = 10_000
 
 
 @dataclass
@@ -118,7 +118,7 @@ def _found(student: Student, homework: str, names: dict[str, list[Path]]) -> Sub
     try:
         _choose(submission, matches[0], homework)
     except OSError as error:
-        submission.problem = f"it cannot be read ({error.strerror or 'an error of the file system'})"
+        submission.problem = f"it cannot be read ({error.strerror or error})"
     return submission
 
 
@@ -146,15 +146,18 @@ def _choose(submission: Submission, place: Path, homework: str) -> None:
 
 def _notebooks(place: Path) -> list[Path]:
     """The notebooks in a folder or, where it has none, those one folder deeper, as archives often unpack."""
-    names = sorted(path for path in islice(place.iterdir(), LOOKED) if not path.name.startswith((".", "__MACOSX")))
+    names = _entries(place)
     here = [path for path in names if path.suffix.lower() == ".ipynb"]
     deeper = [path for path in names if path.is_dir() and not path.is_symlink()]
-    return here or [
-        path
-        for folder in deeper[:20]
-        for path in sorted(islice(folder.iterdir(), LOOKED))
-        if path.suffix.lower() == ".ipynb" and not path.name.startswith(".")
-    ]
+    return here or [path for folder in deeper[:20] for path in _entries(folder) if path.suffix.lower() == ".ipynb"]
+
+
+def _entries(place: Path) -> list[Path]:
+    """What is in a folder, but for what is hidden."""
+    found = list(islice(place.iterdir(), LOOKED + 1))
+    if len(found) > LOOKED:
+        raise OSError(f"more than {LOOKED} files in one folder; hand in the notebook alone")
+    return sorted(path for path in found if not path.name.startswith((".", "__MACOSX")))
 
 
 def _changed(path: Path) -> datetime | None:
