@@ -181,7 +181,8 @@ def _command(folder: Path, root: str, limits: Limits, unsafe: bool, refusals: in
         "refusals": refusals,
         "filter": seccomp.program().hex(),
     }
-    return [sys.executable, "-I", str(HERE / "namespaces.py"), json.dumps(settings)]
+    # Without site: nothing that is installed runs before the namespaces are there.
+    return [sys.executable, "-I", "-S", str(HERE / "namespaces.py"), json.dumps(settings)]
 
 
 #: Without namespaces: the limits alone, where the system has them.

@@ -162,9 +162,10 @@ def _entries(place: Path) -> list[Path]:
 
 def _changed(path: Path) -> datetime | None:
     """When a file was changed last, None where its time is beyond every calendar; a student can set it."""
+    changed = path.lstat().st_mtime
     try:
-        return datetime.fromtimestamp(path.lstat().st_mtime, timezone.utc)
-    except (ValueError, OverflowError):
+        return datetime.fromtimestamp(changed, timezone.utc)
+    except (ValueError, OverflowError, OSError):
         return None
 
 

@@ -1,10 +1,13 @@
 """A cgroup bounds the memory of one answer where it can be made, and is left away where it cannot."""
 
+import subprocess
+import sys
+
 import pytest
 
 from lmtune.grading import cgroup
 from lmtune.grading.limits import Limits
-from lmtune.grading.watching import _passed
+from lmtune.grading.watching import end, watch
 
 
 @pytest.fixture
@@ -41,7 +44,11 @@ def test_what_the_kernel_ended_for_memory_is_told_so(tree):
     assert not group.killed()
     (group.folder / "memory.events").write_text("low 0\noom 1\noom_kill 1\n")
     assert group.killed()
-    assert _passed(Limits(), 0, Limits().memory_mb + 1, 0) == "used more than 1500 MB of memory"
+    process = subprocess.Popen(
+        [sys.executable, "-c", "print()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert watch(process, b"", Limits(), group).ended == "used more than 1500 MB of memory"
+    end(process)
 
 
 def test_groups_of_the_dead_are_removed(tree):

@@ -145,7 +145,7 @@ def test_a_record_is_of_all_that_it_depends_on(tmp_path, monkeypatch):
     assert again(given) == 2 and again(given) == 0
     side.write_text("2")
     assert again(given) == 1, "a file beside the notebook"
-    side.rename(side.with_name("other.txt"))
+    side.rename(side.with_name("date.txt"))
     assert again(given) == 1, "its name"
     text = given["settings"].read_text()
     given["settings"].write_text(text.replace("seconds = 2", "seconds = 3"))

@@ -13,7 +13,7 @@ import hostile_folders  # noqa: F401  (registers its cases)
 import pytest
 
 from lmtune.cli.main import main
-from lmtune.grading import copying, grade, sandbox, submissions, workplace
+from lmtune.grading import grade, sandbox, submissions, workplace
 from lmtune.grading.homework import cases, load_all
 from lmtune.grading.policy import policy
 from lmtune.grading.release import solved
@@ -116,7 +116,9 @@ def test_no_process_is_left_behind(graded):
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
             continue
-        if b"inside.py" in command and Path(f"/proc/{pid}/status").read_text().count("(sleeping)"):
+        if str(sandbox.HERE / "inside.py").encode() in command and Path(f"/proc/{pid}/status").read_text().count(
+            "(sleeping)"
+        ):
             left.append(command)
     assert left == []
 
@@ -127,6 +129,16 @@ def test_pages_hold_nothing_that_a_student_wrote_unescaped(graded):
         assert "<script" not in path.read_text(encoding="utf-8"), path
     first = (given["out"] / "results.csv").read_text(encoding="utf-8").splitlines()[1]
     assert ",'=Student" in first, "a spreadsheet would run it as a formula"
+
+
+def test_no_name_forges_a_line_of_the_class_page(graded):
+    given, _ = graded
+    rows = [row for row in (given["out"] / "class.txt").read_text().splitlines() if row.startswith("id: ")]
+    assert len(rows) == len(results(given["out"])) + 1, "the twins are two lines of one id"
+    assert all(row.count("; total: ") == 1 for row in rows) and not [row for row in rows if "; total: 99" in row]
+    for name in ("results.csv", "class.html", "class.txt"):
+        assert "\x1b" not in (given["out"] / name).read_text()
+    assert ";=1" not in (given["out"] / "results.csv").read_text(), "a spreadsheet of another country splits there"
 
 
 def test_each_mistake_gets_its_own_message_through_the_sandbox(graded, tmp_path):
@@ -171,28 +183,32 @@ def test_every_homework_passes_its_solution_and_does_not_attempt_its_stub(tmp_pa
     assert float(row["total"]) == sum(p.points for p in known.parts) == float(row["out of"]) - known.open_points
 
 
-@needs_sandbox
 def test_what_one_hand_in_learns_helps_no_other(tmp_path):
     """Not a neighbour's, nor one's own next: the draw depends on the student and on all that was handed in."""
     given = settle(tmp_path)
-    part = load_all(given["instructor"])["double"].parts[0]
-    first = given["folder"] / "ada.ipynb"
-    first.write_text(hostile.notebook(hostile.STUB))
+    seen = tmp_path / "seen.txt"
+    harvest = f"    open({str(seen)!r}, 'a').write(repr(values) + '\\n')\n    return [2 * v for v in values]\n"
+    (given["folder"] / "ada.ipynb").write_text(hostile.notebook(f"def double(values):\n{harvest}"))
     write_roster(given["roster"], [["ada", ""], ["bo", ""]])
-    digest = copying.copy(
-        submissions.found(given["folder"], submissions.roster(given["roster"]), "double")[0][0], tmp_path / "copy"
-    ).digest
-    drawn = cases(part, hostile.SEED, "ada", digest)
-    known = {json.dumps(c["inputs"][0]): c["expected"] for c in drawn}
-    learnt = hostile.notebook(
-        f"import json\nKNOWN = {known!r}\ndef double(values):\n    return KNOWN.get(json.dumps(values), [0, 0, 0])\n"
-    )
+    grade.grade(**given, unsafe=True, say=lambda text: None)  # without the sandbox an answer can carry its inputs out
+    known = {line: [2 * v for v in json.loads(line)] for line in seen.read_text().splitlines()}
+    assert float(results(given["out"])["ada"]["double"]) == 10 and len(known) == 3
     for name in ("ada", "bo"):
-        (given["folder"] / f"{name}.ipynb").write_text(learnt)
-    grade.grade(**given, say=lambda text: None)
+        (given["folder"] / f"{name}.ipynb").write_text(
+            hostile.notebook(
+                f"KNOWN = {known!r}", "def double(values):\n    return KNOWN.get(repr(values), [0, 0, 0])\n"
+            )
+        )
+    grade.grade(**given, unsafe=True, say=lambda text: None)
     assert [float(results(given["out"])[n]["double"]) for n in ("ada", "bo")] == [0, 0]
-    assert cases(part, hostile.SEED, "ada", digest) == drawn != cases(part, hostile.SEED, "bo", digest)
-    assert drawn != cases(part, hostile.SEED, "ada", "another digest")
+
+
+def test_the_same_hand_in_gets_the_same_inputs(tmp_path):
+    part = load_all(settle(tmp_path)["instructor"])["double"].parts[0]
+    drawn = cases(part, hostile.SEED, "ada", "digest")
+    assert drawn == cases(part, hostile.SEED, "ada", "digest")
+    others = [("ada", "other"), ("bo", "digest"), ("ada",)]
+    assert all(drawn != cases(part, hostile.SEED, *other) for other in others)
 
 
 @needs_sandbox
@@ -359,3 +375,25 @@ def test_a_name_written_in_two_ways_is_one_name(tmp_path):
     student = submissions.Student("José", folder="José")
     (found,), strangers = submissions.found(tmp_path, [student], "double")
     assert found.notebook is not None and strangers == []
+
+
+def test_endings_in_capitals_and_times_beyond_the_calendar(tmp_path):
+    (tmp_path / "ada.IPYNB").write_text("{}")
+    (tmp_path / "bo").mkdir()
+    (tmp_path / "bo" / "N.IPYNB").write_text("{}")
+    students = [submissions.Student(name, folder=name) for name in ("ada", "bo")]
+    found, strangers = submissions.found(tmp_path, students, "double")
+    assert [one.problem for one in found] == ["", ""] and strangers == []
+
+    class Strange:
+        def lstat(self):
+            return os.stat_result((0o100644, 0, 0, 1, 0, 0, 0, 0, 2**60, 0))
+
+    assert submissions._changed(Strange()) is None
+
+
+def test_one_name_in_two_spellings_is_told(tmp_path):
+    for name in ("Jos\u00e9.ipynb", "Jose\u0301.ipynb"):
+        (tmp_path / name).write_text("{}")
+    (found,), _ = submissions.found(tmp_path, [submissions.Student("Jos\u00e9", folder="Jos\u00e9")], "double")
+    assert "keep one" in found.problem
