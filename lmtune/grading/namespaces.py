@@ -176,7 +176,7 @@ def first_process(settings):
     called("prctl", DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
     try:
         new_root(settings)
-    except (OSError, shutil.Error) as error:
+    except OSError as error:
         refuse(settings, error)
     child = os.fork()
     if child == 0:

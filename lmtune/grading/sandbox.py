@@ -77,8 +77,8 @@ def run(
 def _started(request: dict, folder: Path, root: str, limits: Limits, unsafe: bool) -> tuple[Watched, int]:
     """Start the process and watch it to its end; what it wrote, and its exit status."""
     refusals, told = os.pipe()
-    # Only a group that the kernel bounds: its files in memory count too, and some room to start in.
-    group = None if unsafe else cgroup.made((limits.memory_mb + limits.disk_mb + 64) * MB)
+    # Bounded by the kernel where it can be; files in memory count there, the copy among them, and so does the start.
+    group = None if unsafe else cgroup.made((limits.memory_mb + limits.disk_mb + 160) * MB)
     with os.fdopen(refusals, "rb") as refused:
         try:
             # Nothing secret: the environment is written here and inherits nothing.

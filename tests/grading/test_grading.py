@@ -13,7 +13,7 @@ import hostile_folders  # noqa: F401  (registers its cases)
 import pytest
 
 from lmtune.cli.main import main
-from lmtune.grading import grade, sandbox, submissions, workplace
+from lmtune.grading import copying, grade, sandbox, submissions, workplace
 from lmtune.grading.homework import cases, load_all
 from lmtune.grading.policy import policy
 from lmtune.grading.release import solved
@@ -397,3 +397,24 @@ def test_one_name_in_two_spellings_is_told(tmp_path):
         (tmp_path / name).write_text("{}")
     (found,), _ = submissions.found(tmp_path, [submissions.Student("Jos\u00e9", folder="Jos\u00e9")], "double")
     assert "keep one" in found.problem
+
+
+def test_what_cannot_be_read_is_left_out_and_told(tmp_path, monkeypatch):
+    (tmp_path / "ada").mkdir()
+    for name in ("n.ipynb", "mine.txt", "locked.txt"):
+        (tmp_path / "ada" / name).write_text("{}")
+    (found,), _ = submissions.found(tmp_path, [submissions.Student("ada", folder="ada")], "double")
+    true = os.open
+
+    def refusing(path, *given, **named):
+        if str(path).endswith(refused):
+            raise PermissionError(13, "Permission denied")
+        return true(path, *given, **named)
+
+    monkeypatch.setattr(copying.os, "open", refusing)
+    refused = "locked.txt"
+    made = copying.copy(found, tmp_path / "copy")
+    assert made.remarks == ["left out, because it cannot be read (Permission denied): locked.txt"]
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == ["mine.txt", "notebook.ipynb"]
+    refused = "n.ipynb"
+    assert "the notebook cannot be read (Permission denied)" in copying.copy(found, tmp_path / "again").problem
