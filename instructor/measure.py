@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lmtune.grading.homework import load_all
 from lmtune.grading.release import solution
+from lmtune.grading.seed import fresh
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -51,7 +52,7 @@ def write_class(base, homework, students, seconds):
             cells = [c.replace("):\n", "):\n    " + busy.replace("\n", "\n    ") + "\n", 1) for c in cells]
         (base / "in" / f"{name}.ipynb").write_text(notebook(cells))
     (base / "roster.csv").write_text("\n".join(rows) + "\n")
-    (base / "grading.toml").write_text(f'homework = "{homework.name}"\nseed = "measured"\n')
+    (base / "grading.toml").write_text(f'homework = "{homework.name}"\nseed = "{fresh()}"\n')
 
 
 def graded(base, stop_after=None):

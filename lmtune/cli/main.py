@@ -14,7 +14,13 @@ from lmtune import __version__
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 when it succeeded, 2 when what was given is wrong, 130 after Ctrl-C."""
+    """Run one command; 0 when it succeeded, 2 when what was given is wrong, 130 after Ctrl-C.
+
+    ``grade`` gives 1 when somebody could not be graded by no fault of theirs.
+    """
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show ends nothing
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     given = sys.argv[1:] if arguments is None else arguments
     asked = _parser("finetune" in given).parse_args(given)
     try:
@@ -109,13 +115,16 @@ def _add_release(parser: argparse.ArgumentParser) -> None:
         default=Path("chapters/homework"),
         help="the homework notebooks (default: chapters/homework)",
     )
+    parser.add_argument(
+        "--settings", type=Path, help="gets a random seed if it has none (default: INSTRUCTOR/grading.toml)"
+    )
     parser.set_defaults(run=_release)
 
 
 def _grade(asked: argparse.Namespace) -> int:
-    from lmtune.grading.grade import grade
+    from lmtune.grading.grade import grade, ungraded
 
-    grade(
+    marks = grade(
         asked.folder,
         asked.roster,
         asked.out,
@@ -126,13 +135,16 @@ def _grade(asked: argparse.Namespace) -> int:
         unsafe=asked.unsafe,
         say=lambda text: print(text, flush=True),
     )
-    return 0
+    return 1 if ungraded(marks) else 0
 
 
 def _release(asked: argparse.Namespace) -> int:
     from lmtune.grading.release import release
+    from lmtune.grading.seed import settle
 
-    release(asked.notebooks, asked.instructor, asked.out)
+    settings = asked.settings or asked.instructor / "grading.toml"
+    release(asked.notebooks, asked.instructor, asked.out, settings)
+    print(f"release: {settle(settings, asked.instructor)}")
     return 0
 
 

@@ -9,118 +9,42 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from lmtune.exercises import exercise as ex
-from lmtune.exercises.cases import feedback
-from lmtune.files import write_whole
-from lmtune.grading import sandbox, submissions
-from lmtune.grading.homework import Homework, Part, cases, load_all
+from lmtune.grading import copying, records, sandbox, submissions
+from lmtune.grading.answers import OPEN_MARK, grade_part, taken
+from lmtune.grading.homework import Homework, cases, load_all, published
+from lmtune.grading.open_points import open_points
 from lmtune.grading.policy import Policy, policy
-from lmtune.grading.sandbox import Limits
+from lmtune.grading.printable import printable
+from lmtune.grading.workplace import alone, remove, workplace
 
-#: Stands before the open answer in the notebook.
-OPEN_MARK = "**Your answer:**"
-
-
-def grade_part(part: Part, code: str | None, folder: Path, student: str, rules: Policy, unsafe: bool) -> dict:
-    """Run one answer function on the student's hidden inputs; status and message, and what it cost."""
-    if code is None:
-        return {
-            "status": ex.NOT_YET,
-            "message": f"there is no function {part.function} in the notebook; it must have this name",
-            "seconds": 0.0,
-            "peak_mb": 0.0,
-        }
-    drawn = cases(part, rules.seed, student)
-    request = {"code": code, "name": part.function, "cases": [case["inputs"] for case in drawn]}
-    outcome = sandbox.run(request, folder, len(drawn), rules.limits, unsafe)
-    status, message = judged(part, drawn, outcome)
-    return {
-        "status": status,
-        "message": message,
-        "seconds": round(outcome.seconds, 2),
-        "peak_mb": round(outcome.peak_mb),
-    }
+__all__ = ["OPEN_MARK", "grade", "ungraded"]
 
 
-def judged(part: Part, drawn: Sequence[dict], outcome: sandbox.Outcome) -> tuple[str, str]:
-    """Compare what came out of the sandbox with what was expected; status and message."""
-    replies = outcome.replies
-    if replies and all(reply.get("stub") is True for reply in replies):
-        return ex.NOT_ATTEMPTED, ex.NOT_ATTEMPTED
-    for reply in replies:
-        said = reply.get("failed") or reply.get("error")
-        if said or "value" not in reply:
-            return ex.NOT_YET, f"{part.form} stopped with an error: {str(said)[:600]}"
-    if outcome.ended or len(replies) < len(drawn):
-        return ex.NOT_YET, f"{part.form} {outcome.ended}"
-    found = feedback(part, drawn, [reply["value"] for reply in replies])
-    if found is None:
-        return ex.PASSED, ex.PASSED
-    return ex.NOT_YET, ex.message(found)
+@dataclass(frozen=True)
+class Way:
+    """How this run grades: the homework and its edition, the settings, and where copies are made."""
 
+    homework: Homework
+    rules: Policy
+    unsafe: bool
+    work: Path
 
-def grade_one(submission: submissions.Submission, homework: Homework, rules: Policy, unsafe: bool = False) -> dict:
-    """The record of one submission: every part, remarks, the open answer; never raises for what a student did."""
-    began = time.monotonic()
-    record = {
-        "id": submission.student.id,
-        "digest": key(submission, homework, rules),
-        "problem": submission.problem,
-        "remarks": [],
-        "parts": {},
-        "open": None,
-        "seconds": 0.0,
-        "peak_mb": 0.0,
-    }
-    if submission.problem:
-        return record
-    with tempfile.TemporaryDirectory(prefix="lmtune-grade-") as place:
-        folder = Path(place) / "submission"
-        try:
-            record["remarks"] += submissions.copy(submission, folder)
-        except OSError as error:
-            record["problem"] = f"its files cannot be copied ({error.strerror or error})"
-            return record
-        found = _taken(folder, homework, rules.limits, unsafe)
-        if "unreadable" in found:
-            record["problem"] = str(found["unreadable"])
-            return record
-        record["remarks"] += [str(r)[:400] for r in found["remarks"]][:20]
-        record["open"] = found["open"]
-        if found["student_id"] not in (None, submission.student.id):
-            record["remarks"].append(
-                f"the notebook says STUDENT_ID = {found['student_id']!r}; by the roster it is "
-                f"{submission.student.id!r}, and its inputs were drawn for that"
-            )
-        for part in homework.parts:
-            record["parts"][part.id] = grade_part(
-                part, found["code"].get(part.function), folder, submission.student.id, rules, unsafe
-            )
-    record["peak_mb"] = max(p["peak_mb"] for p in record["parts"].values())
-    record["seconds"] = round(time.monotonic() - began, 2)
-    return record
+    @property
+    def mode(self) -> str:
+        """In the sandbox or not, for the record."""
+        return "unsafe" if self.unsafe else "sandbox"
 
-
-def _taken(folder: Path, homework: Homework, limits: Limits, unsafe: bool) -> dict:
-    """What a process in the sandbox found in the notebook; nothing of the notebook runs."""
-    request = {"take": [p.function for p in homework.parts], "notebook": "notebook.ipynb", "mark": OPEN_MARK}
-    outcome = sandbox.run(request, folder, 1, limits, unsafe)
-    if not outcome.replies:
-        return {"unreadable": f"the notebook cannot be read: reading it {outcome.ended}"}
-    return outcome.replies[0]
-
-
-def key(submission: submissions.Submission, homework: Homework, rules: Policy) -> str:
-    """Changes when the submission, the seed, the limits, the student or the drawn cases change."""
-    drawn = [cases(part, rules.seed, submission.student.id) for part in homework.parts]
-    text = json.dumps([submission.digest, submission.problem, asdict(rules.limits), drawn], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    @cached_property
+    def edition(self) -> str:
+        """The digest of what students have of the homework: its stubs, hints, tolerances and examples."""
+        return hashlib.sha256(json.dumps(published(self.homework), sort_keys=True).encode()).hexdigest()
 
 
 def grade(
@@ -135,10 +59,11 @@ def grade(
     unsafe: bool = False,
     say: Callable[[str], None] = print,
 ) -> list[dict]:
-    """Grade a class and write the report; the records, in the roster's order.
+    """Grade a class and write the report; the marks, in the roster's order.
 
-    ``only`` grades one student anew and keeps the others' records.  Raises ``ValueError``
-    when something given is wrong, or when this machine cannot isolate and ``unsafe`` is
+    ``only`` grades one student anew and keeps the others' records.  A submission whose grading failed, by no
+    fault of its own, has no marks and is graded by the next run: :func:`ungraded` names them.  Raises
+    ``ValueError`` when something given is wrong, or when this machine cannot isolate and ``unsafe`` is
     not set.
     """
     from lmtune.grading import reports
@@ -147,15 +72,27 @@ def grade(
     name = homework or rules.homework
     if name not in known:
         raise ValueError(f"There is no homework {name!r}; there are: {', '.join(known)}. Set homework in {settings}.")
-    _isolated([folder, roster, out, settings, instructor], unsafe)
+    rules.refuse_unknown_points([part.id for one in known.values() for part in one.parts], settings)
     students = submissions.roster(roster)
     if only is not None and only not in {s.id for s in students}:
         raise ValueError(f"There is no student {only!r} in {roster}.")
     handed_in, strangers = submissions.found(folder, students, name)
-    records = _graded(handed_in, known[name], rules, out / "records", only, unsafe, say)
-    marks = reports.write(out, known[name], rules, handed_in, records, strangers)
-    say(f"grade: {len(records)} students, report in {out}")
+    open_points(out / "open.csv", [s.id for s in students], known[name].open_points)  # refused before all the work
+    _isolated([folder, roster, out, settings, instructor], unsafe)
+    with alone(out), workplace() as work:
+        way = Way(known[name], rules, unsafe, work)
+        found = _graded(handed_in, way, out / "records", only, say)
+        marks = reports.write(out, known[name], rules, handed_in, found, strangers, _protection(unsafe))
+    say(f"grade: {len(found)} students, report in {out}")
+    for record in found:
+        if record["problem"].startswith(records.FAILED):
+            say(f"grade: {printable(record['id'])} was {record['problem']}; run the command again")
     return marks
+
+
+def ungraded(marks: Sequence[dict]) -> list[str]:
+    """The ids of those whose grading failed by no fault of theirs."""
+    return [row["id"] for row in marks if row["problem"].startswith(records.FAILED)]
 
 
 def _isolated(paths: Sequence[Path], unsafe: bool) -> None:
@@ -176,41 +113,99 @@ def _isolated(paths: Sequence[Path], unsafe: bool) -> None:
             raise ValueError(f"{path} lies in {inside[0]}, which submissions can read; move it elsewhere.")
 
 
+def _protection(unsafe: bool) -> str:
+    """What the head of the report says of how submissions ran; ``""`` where all of the sandbox was there."""
+    if unsafe:
+        return "Graded with --unsafe: submissions ran with the rights of whoever graded, and could read the answers."
+    missing = sandbox.unfiltered()
+    return f"The sandbox was not whole: {missing}; SECURITY.md says what that leaves open." if missing else ""
+
+
 def _graded(
-    handed_in: list,
-    homework: Homework,
-    rules: Policy,
-    folder: Path,
-    only: str | None,
-    unsafe: bool,
-    say: Callable[[str], None],
+    handed_in: Sequence[submissions.Submission], way: Way, folder: Path, only: str | None, say: Callable[[str], None]
 ) -> list[dict]:
     """Grade who has no record yet, or only the one asked for, and write each record at once."""
     folder.mkdir(parents=True, exist_ok=True)
-    records = []
+    found = []
     for i, submission in enumerate(handed_in, 1):
-        path = folder / f"{submissions.file_name(submission.student.id)}.json"
-        kept = _kept(path, submission, homework, rules)
-        again = only == submission.student.id
-        if kept is not None and not again:
-            records.append(kept)
-            continue
-        record = grade_one(submission, homework, rules, unsafe)
-        if not submission.student.problem:  # two students with one id have one file name
-            write_whole(path, json.dumps(record, ensure_ascii=True, indent=1))
-        records.append(record)
-        right = sum(p["status"] == ex.PASSED for p in record["parts"].values())
-        say(
-            f"grade: {i} of {len(handed_in)}, {submission.student.id}: "
-            + (record["problem"] or f"{right} of {len(homework.parts)} parts passed, {record['seconds']:.1f} s")
+        student = submission.student
+        path = folder / f"{submissions.file_name(student.id)}.json"
+        try:
+            record, new = _one(submission, way, path, only == student.id, say)
+        except Exception as error:  # whatever it was: the class goes on, and it is nobody's result
+            record, new = _failed(submission, error), True
+        found.append(record)
+        if new:
+            right = sum(p["status"] == ex.PASSED for p in record["parts"].values())
+            done = f"{right} of {len(way.homework.parts)} parts passed, {record['seconds']:.1f} s"
+            say(f"grade: {i} of {len(handed_in)}, {printable(student.id)}: {record['problem'] or done}")
+    return found
+
+
+def _one(
+    submission: submissions.Submission, way: Way, path: Path, again: bool, say: Callable[[str], None]
+) -> tuple[dict, bool]:
+    """The record of one submission, and whether it is new."""
+    folder, student = way.work / "submission", submission.student.id
+    remove(folder)
+    copied = copying.copy(submission, folder)
+    parts = () if copied.problem else way.homework.parts
+    drawn = {part.id: cases(part, way.rules.seed, student, copied.digest) for part in parts}
+    wanted = records.key(
+        f"{copied.digest} {copied.problem} {copied.remarks}", student, drawn, way.rules.limits, way.edition, way.mode
+    )
+    record = None if again else records.kept(path, wanted, say)
+    if record is not None:
+        return record, False
+    record = grade_one(submission, copied, folder, drawn, way) | {"digest": wanted}
+    if not submission.student.problem:  # two students with one id have one file name
+        records.keep(path, record)
+    return record, True
+
+
+def _blank(submission: submissions.Submission, problem: str) -> dict:
+    return {
+        "id": submission.student.id,
+        "digest": "",
+        "problem": problem,
+        "remarks": [],
+        "parts": {},
+        "open": None,
+        "seconds": 0.0,
+        "peak_mb": 0.0,
+    }
+
+
+def _failed(submission: submissions.Submission, error: Exception) -> dict:
+    """In place of a record where grading failed; it is not kept."""
+    said = printable(f"{type(error).__name__}: {error}")[:300]
+    return _blank(submission, records.FAILED + said)
+
+
+def grade_one(submission: submissions.Submission, copied: copying.Copied, folder: Path, drawn: dict, way: Way) -> dict:
+    """The record of one submission: every part, remarks, the open answer.
+
+    Raises for a failure of the grader's own alone; what a student did is a result.
+    """
+    began = time.monotonic()
+    record = _blank(submission, copied.problem) | {"mode": way.mode, "versions": records.versions()}
+    if copied.problem:
+        return record
+    found = taken(folder, way.homework, way.rules.limits, way.unsafe, way.work)
+    if found.unreadable:
+        return record | {"problem": found.unreadable}
+    record["remarks"] = [*copied.remarks, *found.remarks]
+    record["open"] = found.open
+    if found.student_id not in (None, submission.student.id):
+        record["remarks"].append(
+            f"the notebook says STUDENT_ID = {found.student_id!r}; by the roster it is "
+            f"{submission.student.id!r}, and its inputs were drawn for that"
         )
-    return records
-
-
-def _kept(path: Path, submission: submissions.Submission, homework: Homework, rules: Policy) -> dict | None:
-    """The record of an earlier run, when it is of this very submission, and None otherwise."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return record if record.get("digest") == key(submission, homework, rules) else None
+    for part in way.homework.parts:
+        code = found.code.get(part.function)
+        record["parts"][part.id] = grade_part(
+            part, code, drawn[part.id], folder, way.rules.limits, way.unsafe, way.work
+        )
+    record["peak_mb"] = max((p["peak_mb"] for p in record["parts"].values()), default=0.0)
+    record["seconds"] = round(time.monotonic() - began, 2)
+    return record

@@ -81,12 +81,13 @@ def _module(path: Path) -> Any:
     return module
 
 
-def cases(part: Part, seed: str, student: str) -> list[Case]:
+def cases(part: Part, seed: str, student: str, *handed_in: str) -> list[Case]:
     """Cases drawn for one student: inputs, what is expected, and what known mistakes give.
 
-    The draw depends on ``seed``, which only the grader has, on the student and on the part.
+    The draw depends on ``seed``, which only the grader has, on the student, on the part, and in grading on the
+    digest of what was ``handed_in``: what one hand-in learns of its cases says nothing of the next one's.
     """
-    digest = hashlib.sha256(json.dumps([seed, student, part.id]).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([seed, student, *handed_in, part.id]).encode()).hexdigest()
     return draw(part, random.Random(int(digest, 16)))
 
 

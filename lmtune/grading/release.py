@@ -30,14 +30,17 @@ what is wrong. Hand in the notebook under the name that your instructor gave you
 """
 
 
-def release(notebooks: Path, instructor: Path, out: Path) -> list[Path]:
+def release(notebooks: Path, instructor: Path, out: Path, settings: Path | None = None) -> list[Path]:
     """Write the students' edition into the new folder ``out`` and into ``out.zip``; the files written.
 
     Outputs and all metadata but the kernel and the tags are left out.  Raises
     ``ValueError`` when something stands at ``out`` already, when a notebook is missing,
-    or when a line of a solution would go out with it.
+    when a line of a solution would go out with it, or when the grading file ``settings``, which
+    holds the seed, lies in it.
     """
     out, packed = Path(out), Path(f"{out}.zip")
+    if settings is not None and Path(settings).resolve().is_relative_to(out.resolve()):
+        raise ValueError(f"{settings} holds the seed and lies in {out}, which students get; give another --settings.")
     for path in (out, packed):
         if path.exists():
             raise ValueError(f"{path} exists already; remove it or give another --out.")

@@ -5,9 +5,7 @@ Everything that a student wrote is escaped; the pages hold no script.
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from lmtune.exercises import exercise as ex
+from lmtune.files import write_whole
+from lmtune.grading.csv_files import written as as_csv
+from lmtune.grading.open_points import empty_table, open_points
+from lmtune.grading.printable import lines, printable
+from lmtune.grading.records import FAILED
 from lmtune.grading.submissions import Submission, file_name
 
 PAGE = """<!DOCTYPE html>
@@ -48,44 +51,43 @@ def write(
     handed_in: Sequence[Submission],
     records: Sequence[dict],
     strangers: Sequence[str],
+    protection: str = "",
 ) -> list[dict]:
-    """Write all of the report into ``out``; the marks of each student, in the roster's order."""
+    """Write all of the report into ``out``; the marks of each student, in the roster's order.
+
+    ``protection`` is what the head of the class page says of how submissions ran.
+    """
     students = out / "students"
     students.mkdir(parents=True, exist_ok=True)
-    given = _open_points(out / "open.csv", homework)
+    given = open_points(out / "open.csv", [s.student.id for s in handed_in], homework.open_points)
     marks = [mark(s, r, homework, rules, given.get(s.student.id)) for s, r in zip(handed_in, records)]
     for submission, record, row in zip(handed_in, records, marks):
         if submission.student.problem:
             continue  # there may be two of this id, and each would read the other's page
         name = file_name(submission.student.id)
         sections = feedback_sections(submission, record, row, homework, rules)
-        (students / f"{name}.txt").write_text(as_text(sections), encoding="utf-8")
-        (students / f"{name}.html").write_text(as_page(sections), encoding="utf-8")
-    (out / "results.csv").write_text(as_csv(marks), encoding="utf-8")
-    sections = class_sections(homework, marks, records, strangers)
-    (out / "class.html").write_text(as_page(sections), encoding="utf-8")
-    (out / "class.txt").write_text(as_text(sections), encoding="utf-8")
+        write_whole(students / f"{name}.txt", as_text(sections))
+        write_whole(students / f"{name}.html", as_page(sections))
+    write_whole(out / "results.csv", as_csv(marks))
+    heads = [protection, _lateness(handed_in, rules)]
+    sections = class_sections(homework, marks, records, strangers, [text for text in heads if text])
+    write_whole(out / "class.html", as_page(sections))
+    write_whole(out / "class.txt", as_text(sections))
     if not (out / "open.csv").exists():
-        rows = [{"id": s.student.id, "points": "", "comment": ""} for s in handed_in if not s.student.problem]
-        (out / "open.csv").write_text(as_csv(rows), encoding="utf-8")
+        ids = [s.student.id for s in handed_in if not s.student.problem]
+        write_whole(out / "open.csv", empty_table(ids))
     return marks
 
 
-def _open_points(path: Path, homework: Any) -> dict[str, dict]:
-    """What the instructor wrote into open.csv; ``ValueError`` when a number is none or too large."""
-    if not path.exists():
-        return {}
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        rows = {(row.get("id") or "").removeprefix("'"): row for row in csv.DictReader(file)}
-    for name, row in rows.items():
-        text = (row.get("points") or "").strip()
-        try:
-            row["points"] = float(text) if text else None
-        except ValueError:
-            raise ValueError(f"{path}: the points of {name} are {text!r}; write a number or nothing.") from None
-        if row["points"] is not None and not 0 <= row["points"] <= homework.open_points:
-            raise ValueError(f"{path}: {name} has {text} points; the rubric gives 0 to {homework.open_points:g}.")
-    return rows
+def _lateness(handed_in: Sequence[Submission], rules: Any) -> str:
+    """A warning where lateness was judged by what students can change."""
+    times = sum(s.student.submitted is None and s.notebook is not None for s in handed_in)
+    if rules.deadline is None or not times:
+        return ""
+    return (
+        f"The lateness of {times} of {len(handed_in)} was judged by the times of their files, which students can set; "
+        "write what your platform says into the column submitted of the roster."
+    )
 
 
 def mark(submission: Submission, record: dict, homework: Any, rules: Any, given: dict | None) -> dict:
@@ -102,6 +104,8 @@ def mark(submission: Submission, record: dict, homework: Any, rules: Any, given:
     row["late, percent off"] = round(100 * late, 1)
     row["total"] = round((sum(points.values()) + (opened or 0.0)) * (1 - late), 2)
     row["out of"] = sum(map(rules.worth, homework.parts)) + homework.open_points
+    if record["problem"].startswith(FAILED):
+        row |= dict.fromkeys((*points, "total"), "")  # no zero, which somebody could take for a result
     row["problem"] = record["problem"]
     row["remarks"] = "; ".join(record["remarks"])
     row["comment"] = (given or {}).get("comment") or ""
@@ -117,7 +121,7 @@ def feedback_sections(
         ("title", f"{homework.title}: {student.name or student.id}"),
         (
             "text",
-            f"{row['total']:g} of {row['out of']:g} points"
+            f"{_total(row)} points"
             + (f", {row['late, percent off']:g} percent off for lateness" if row["late, percent off"] else "")
             + ("." if row["open question"] != "" else "; the open question is not graded yet."),
         ),
@@ -129,7 +133,7 @@ def feedback_sections(
         points = f"{row[part.id]:g} of {rules.worth(part):g} points"
         sections += [("heading", f"{part.function}: {result['status']}, {points}"), ("text", part.aim)]
         if result["status"] == ex.NOT_YET:
-            sections.append(("message", result["message"].removeprefix("not yet\n")))
+            sections.append(("message", result["told"].removeprefix("not yet\n")))
     sections += [
         ("heading", f"Open question, {homework.open_points:g} points"),
         ("text", homework.question),
@@ -145,11 +149,19 @@ def feedback_sections(
     return sections
 
 
-def class_sections(homework: Any, marks: Sequence[dict], records: Sequence[dict], strangers: Sequence[str]) -> list:
-    """What the instructor reads of the whole class."""
+def _total(row: dict) -> str:
+    """The points of one student in words; no number where grading failed."""
+    return f"{'no' if row['total'] == '' else format(row['total'], 'g')} of {row['out of']:g}"
+
+
+def class_sections(
+    homework: Any, marks: Sequence[dict], records: Sequence[dict], strangers: Sequence[str], heads: Sequence[str] = ()
+) -> list:
+    """What the instructor reads of the whole class; ``heads`` come first."""
     graded = [r for r in records if r["parts"]]
     sections: list[tuple[str, Any]] = [
         ("title", f"{homework.title}: the class"),
+        *(("text", head) for head in heads),
         ("text", f"{len(records)} students, {len(graded)} submissions graded."),
         (
             "table",
@@ -173,16 +185,7 @@ def class_sections(homework: Any, marks: Sequence[dict], records: Sequence[dict]
             (
                 "Students",
                 ["id", "name", "total", "late, percent off", "problem or remarks"],
-                [
-                    [
-                        m["id"],
-                        m["name"],
-                        f"{m['total']:g} of {m['out of']:g}",
-                        m["late, percent off"],
-                        m["problem"] or m["remarks"],
-                    ]
-                    for m in marks
-                ],
+                [[m["id"], m["name"], _total(m), m["late, percent off"], m["problem"] or m["remarks"]] for m in marks],
             ),
         ),
     ]
@@ -216,29 +219,28 @@ def as_text(sections: Sequence[tuple[str, Any]]) -> str:
     """Plain text of 76 characters a line; of a table one line for each row."""
     made = []
     for kind, content in sections:
-        if kind == "title":
-            made.append(f"{content}\n{'=' * min(76, len(content))}")
-        elif kind == "heading":
-            made.append(f"{content}\n{'-' * min(76, len(content))}")
+        if kind in ("title", "heading"):
+            line = printable(content)
+            made.append(f"{line}\n{('=' if kind == 'title' else '-') * min(76, len(line))}")
         elif kind == "list":
-            made.append("\n".join(textwrap.fill(f"- {one}", 76, subsequent_indent="  ") for one in content))
+            made.append("\n".join(textwrap.fill(f"- {printable(one)}", 76, subsequent_indent="  ") for one in content))
         elif kind == "table":
             caption, columns, rows = content
-            lines = ["; ".join(f"{c}: {v}" for c, v in zip(columns, row)) for row in rows] or ["none"]
-            made.append("\n".join([caption, "-" * len(caption), *lines]))
+            told = ["; ".join(f"{c}: {_entry(v)}" for c, v in zip(columns, row)) for row in rows] or ["none"]
+            made.append("\n".join([caption, "-" * len(caption), *told]))
         else:
-            made.append(_printable(content) if kind == "message" else textwrap.fill(content, 76))
-    return _printable("\n\n".join(made)) + "\n"
+            made.append(content if kind == "message" else textwrap.fill(content, 76))
+    return lines("\n\n".join(made)) + "\n"
 
 
-def _printable(text: str) -> str:
-    """Text without control characters, which could rewrite what a terminal shows."""
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+def _entry(value: Any) -> str:
+    """One entry of a line of a table, which can be taken for no other line or entry."""
+    return printable(str(value)).replace(";", ",")
 
 
 def as_page(sections: Sequence[tuple[str, Any]]) -> str:
     """One HTML page, without script; a screen reader finds headings, lists and captions."""
-    safe, made = lambda value: html.escape(_printable(str(value))), []
+    safe, made = lambda value: html.escape(lines(str(value))), []
     for kind, content in sections:
         if kind == "table":
             caption, columns, rows = content
@@ -251,20 +253,3 @@ def as_page(sections: Sequence[tuple[str, Any]]) -> str:
             tag = {"title": "h1", "heading": "h2", "text": "p", "message": "pre"}[kind]
             made.append(f"<{tag}>{safe(content)}</{tag}>")
     return PAGE.format(title=safe(sections[0][1]), body="\n".join(made))
-
-
-def as_csv(rows: Sequence[dict]) -> str:
-    """A CSV that a spreadsheet opens without running what a student wrote as a formula."""
-    written = io.StringIO()
-    if rows:
-        table = csv.DictWriter(written, list(rows[0]))
-        table.writeheader()
-        table.writerows({k: _cell(v) for k, v in row.items()} for row in rows)
-    return written.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str):
-        value = _printable(value)
-        return f"'{value}" if value[:1] in ("=", "+", "-", "@") else value
-    return value

@@ -9,8 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import selectors
-import signal
 import subprocess
 import sys
 import tempfile
@@ -20,71 +18,68 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lmtune.arguments import is_whole
 from lmtune.exercises import plain
-from lmtune.grading import namespaces
+from lmtune.grading import cgroup, namespaces, seccomp
+from lmtune.grading.limits import Limits
+from lmtune.grading.watching import KEPT, MB, Watched, end, exit_of, watch
+from lmtune.grading.workplace import remove
 
+DEFAULT = Limits()
 HERE = Path(__file__).resolve().parent
 #: The package, which a process inside can read.
 PACKAGE = HERE.parent
 #: What a process inside sees beside its copy of the submission: this Python, and no more.
-SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
-#: Bytes of printed text that are kept for the student; more is read and dropped.
-KEPT = 4000
-#: Seconds in which a process must have started, also on a busy machine.
-START = 60
-MB = 1 << 20
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one answer function may use.
-
-    Args:
-        seconds: wall-clock time, for all cases together; also processor time.
-        memory_mb: memory of all its processes together; watched ten times a second.
-        address_mb: address space of one process; a torch that is imported takes several GB of it.
-        disk_mb: its whole file system, which is kept in memory.
-        file_mb: one file.
-        processes: processes and threads.
-        output_mb: what it prints.
-    """
-
-    seconds: int = 20
-    memory_mb: int = 1500
-    address_mb: int = 8000
-    disk_mb: int = 64
-    file_mb: int = 16
-    processes: int = 32
-    output_mb: int = 8
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if not is_whole(value) or value < 1:
-                raise ValueError(f"The limit {field.name} is {value!r}; it must be a whole number from 1 on.")
+#: No /dev/zero: what is mapped from it is shared memory that stays when a process lets its pages go.
+SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/dev/null", "/dev/random", "/dev/urandom")
 
 
 @dataclass
 class Outcome:
-    """What came out: replies in order, and ``ended``, why there are no more when there should be."""
+    """What came out: replies in order, and ``ended``, why there are no more when there should be.
+
+    ``passed_limit`` says that it was ended for a limit, which ``ended`` then names in our own words.
+    """
 
     replies: list[Any]
     ended: str
     printed: str
     seconds: float
     peak_mb: float
+    passed_limit: bool = False
 
 
-def run(request: dict, folder: Path, expected: int, limits: Limits = Limits(), unsafe: bool = False) -> Outcome:
+def run(
+    request: dict, folder: Path, expected: int, limits: Limits = DEFAULT, unsafe: bool = False, work: Path | None = None
+) -> Outcome:
     """Give ``request`` to a process that sees a copy of ``folder``, and collect ``expected`` replies.
 
-    ``unsafe`` leaves the namespaces away and keeps the limits that the system has.
-    Raises ``OSError`` when this machine cannot isolate.
+    ``unsafe`` leaves the namespaces away and keeps the limits that the system has; ``work`` is a folder for
+    what is written outside.  Raises ``OSError`` when this machine cannot isolate, or could not start the
+    process: then nothing is known of the answer.
     """
-    refusals, told = os.pipe()
-    with tempfile.TemporaryDirectory(prefix="lmtune-sandbox-") as root, os.fdopen(refusals, "rb") as refused:
+    root = tempfile.mkdtemp(prefix="lmtune-sandbox-", dir=work)
+    try:
         began = time.monotonic()
+        watched, code = _started(request, folder, root, limits, unsafe)
+    finally:
+        remove(Path(root))
+    if not watched.begun:
+        said = watched.said[-200:].decode(errors="replace").strip()
+        raise OSError(f"the process in the sandbox did not begin: it {watched.ended or exit_of(code)} {said}".strip())
+    replies, broken = _replies(watched.out, expected)
+    ended = watched.ended
+    if len(replies) < expected and not ended:
+        ended = broken or exit_of(code)
+    printed = watched.said[-KEPT:].decode(errors="replace")
+    return Outcome(replies, ended, printed, time.monotonic() - began, watched.peak_mb, bool(watched.ended))
+
+
+def _started(request: dict, folder: Path, root: str, limits: Limits, unsafe: bool) -> tuple[Watched, int]:
+    """Start the process and watch it to its end; what it wrote, and its exit status."""
+    refusals, told = os.pipe()
+    # Bounded by the kernel where it can be; files in memory count there, the copy among them, and so does the start.
+    group = None if unsafe else cgroup.made((limits.memory_mb + limits.disk_mb + 160) * MB)
+    with os.fdopen(refusals, "rb") as refused:
         try:
             # Nothing secret: the environment is written here and inherits nothing.
             process = subprocess.Popen(
@@ -100,45 +95,65 @@ def run(request: dict, folder: Path, expected: int, limits: Limits = Limits(), u
         finally:
             os.close(told)
         try:
-            out, said, ended, peak = _watch(process, json.dumps(request).encode() + b"\n", limits)
+            if group is not None and not group.add(process.pid):
+                group.remove()
+                group = None
+            watched = watch(process, json.dumps(request).encode() + b"\n", limits, group)
         finally:
-            _kill(process)
+            end(process)
+            if group is not None:
+                group.remove()
         why = refused.read().decode(errors="replace")
     if why:
         raise OSError(f"isolation failed: {why}")
-    replies, broken = _replies(out, expected)
-    if len(replies) < expected and not ended:
-        ended = broken or _exit(process.returncode)
-    return Outcome(replies, ended, said[-KEPT:].decode(errors="replace"), time.monotonic() - began, peak)
+    return watched, process.returncode
 
 
 def missing() -> str:
     """Why this machine cannot isolate a submission, in words, and ``""`` where it can."""
     if not sys.platform.startswith("linux"):
         return f"grading is isolated on Linux only, and this is {sys.platform}"
-    return _tried()
+    return _tried()[0]
+
+
+def unfiltered() -> str:
+    """Why system calls are not filtered in the sandbox, in words, and ``""`` where they are."""
+    if not seccomp.program():
+        return "no filter of system calls is known for this machine"
+    return "" if _tried()[1] else "this system does not filter system calls (seccomp)"
+
+
+#: Asks from within; memory that is shared and has no name is what no other filter refuses.
+_PROBE = """
+def who():
+    import mmap, os
+    try:
+        filtered = mmap.mmap(-1, 4096) is None
+    except OSError:
+        filtered = True
+    return [os.getuid(), len(os.listdir("/proc/self/task")), len(os.listdir("/home/student")), filtered]
+"""
 
 
 @lru_cache(maxsize=1)
-def _tried() -> str:
-    """One process is isolated for a trial."""
-    probe = {
-        "code": "import os\ndef who():\n    return [os.getuid(), len(os.listdir('/proc/self/task')), "
-        "len(os.listdir('/home/student'))]",
-        "name": "who",
-        "cases": [[]],
-    }
-    with tempfile.TemporaryDirectory(prefix="lmtune-probe-") as folder:
-        try:
-            outcome = run(probe, Path(folder), 1, Limits(seconds=20))
-        except OSError as error:
-            return (
-                f"a process could not get namespaces of its own ({error}); in a container or on a system that "
-                "forbids user namespaces, allow them or grade on another machine"
-            )
-    if not outcome.replies or outcome.replies[0].get("value") != [namespaces.INSIDE, 1, 0]:
-        return f"a trial in the sandbox gave {outcome.replies} {outcome.ended} {outcome.printed}"
-    return ""
+def _tried() -> tuple[str, bool]:
+    """One process is isolated for a trial: why that failed, and whether its calls were filtered."""
+    probe = {"code": _PROBE, "name": "who", "cases": [[]]}
+    folder = tempfile.mkdtemp(prefix="lmtune-probe-")
+    try:
+        outcome = run(probe, Path(folder), 1, Limits(seconds=20))
+    except OSError as error:
+        return (
+            f"a process could not get namespaces of its own ({error}); in a container or on a system that "
+            "forbids user namespaces, allow them or grade on another machine",
+            False,
+        )
+    finally:
+        remove(Path(folder))
+    value = outcome.replies[0].get("value") if outcome.replies else None
+    if not isinstance(value, list) or value[:3] != [namespaces.INSIDE, 1, 0]:
+        return f"a trial in the sandbox gave {outcome.replies} {outcome.ended} {outcome.printed}", False
+    return "", value[3]
 
 
 def shown() -> list[str]:
@@ -164,8 +179,10 @@ def _command(folder: Path, root: str, limits: Limits, unsafe: bool, refusals: in
         "command": program,
         "environment": _environment(namespaces.HOME),
         "refusals": refusals,
+        "filter": seccomp.program().hex(),
     }
-    return [sys.executable, "-I", str(HERE / "namespaces.py"), json.dumps(settings)]
+    # Without site: nothing that is installed runs before the namespaces are there.
+    return [sys.executable, "-I", "-S", str(HERE / "namespaces.py"), json.dumps(settings)]
 
 
 #: Without namespaces: the limits alone, where the system has them.
@@ -198,91 +215,6 @@ def _environment(home: str) -> dict[str, str]:
     }
 
 
-def _watch(process: subprocess.Popen, request: bytes, limits: Limits) -> tuple[bytes, bytes, str, float]:
-    """Feed and read a process until it ends or passes a limit."""
-    deadline = time.monotonic() + START  # until the process says that it begins
-    out, said, read, peak, sent, looked = bytearray(), bytearray(), 0, 0.0, 0, 0.0
-    with selectors.DefaultSelector() as ready:
-        for stream, wanted in (
-            (process.stdin, selectors.EVENT_WRITE),
-            (process.stdout, selectors.EVENT_READ),
-            (process.stderr, selectors.EVENT_READ),
-        ):
-            os.set_blocking(stream.fileno(), False)
-            ready.register(stream, wanted)
-        while ready.get_map():
-            for key, _ in ready.select(0.1):
-                if key.fileobj is process.stdin:
-                    sent += _send(process.stdin, request[sent : sent + 65536])
-                    if sent >= len(request):
-                        ready.unregister(process.stdin)
-                        process.stdin.close()
-                    continue
-                data = os.read(key.fileobj.fileno(), 65536)
-                read += len(data)
-                if not data:
-                    ready.unregister(key.fileobj)
-                elif key.fileobj is process.stdout:
-                    deadline = deadline if out else time.monotonic() + limits.seconds
-                    out += data
-                else:
-                    said = (said + data)[-KEPT:]
-            if time.monotonic() - looked > 0.1:
-                looked, peak = time.monotonic(), max(peak, memory_mb(process.pid))
-            if time.monotonic() > deadline:
-                return bytes(out), bytes(said), f"took more than {limits.seconds} seconds", peak
-            if peak > limits.memory_mb:
-                return bytes(out), bytes(said), f"used more than {limits.memory_mb} MB of memory", peak
-            if read > limits.output_mb * MB:
-                return bytes(out), bytes(said), f"printed more than {limits.output_mb} MB", peak
-    try:
-        process.wait(timeout=max(0.1, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return bytes(out), bytes(said), f"took more than {limits.seconds} seconds", peak
-    return bytes(out), bytes(said), "", peak
-
-
-def _send(stream: Any, data: bytes) -> int:
-    try:
-        return os.write(stream.fileno(), data)
-    except BlockingIOError:
-        return 0
-    except BrokenPipeError:  # it ended before it read everything
-        return 1 << 60
-
-
-def memory_mb(pid: int) -> float:
-    """Memory of a process and of all that descend from it; 0 where the system does not say."""
-    parents, pages = {}, {}
-    for entry in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
-        except OSError:
-            continue
-        parents.setdefault(int(fields[1]), []).append(int(entry))
-        pages[int(entry)] = int(fields[21])
-    total, waiting = 0, [pid]
-    while waiting:
-        one = waiting.pop()
-        total += pages.get(one, 0)
-        waiting += parents.get(one, [])
-    return total * os.sysconf("SC_PAGE_SIZE") / MB if pages else 0.0
-
-
-def _kill(process: subprocess.Popen) -> None:
-    """End the process and everything that it began: its namespace dies with its first process."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
-    process.wait()
-    for stream in (process.stdin, process.stdout, process.stderr):
-        stream.close()
-
-
 def _replies(out: bytes, expected: int) -> tuple[list[Any], str]:
     """The lines of JSON among the first ``expected`` ones, up to the first that is none."""
     replies: list[Any] = []
@@ -299,13 +231,3 @@ def _replies(out: bytes, expected: int) -> tuple[list[Any], str]:
         if "failed" in reply or "unreadable" in reply:
             break
     return replies, ""
-
-
-def _exit(code: int | None) -> str:
-    known = {
-        0: "ended before it gave an answer",
-        9: "was killed",
-        11: "crashed (segmentation fault)",
-        24: "took too much processor time",
-    }
-    return known.get(abs(code or 0), f"ended with exit status {code} before it gave an answer")

@@ -1,22 +1,21 @@
-"""Who handed in what: the roster, the folder of submissions, and a clean copy of each."""
+"""Who handed in what: the roster, and the folder of submissions."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import re
-import shutil
-import stat
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import islice
 from pathlib import Path
 
-from lmtune.files import sha256_of
+from lmtune.grading.csv_files import read
+from lmtune.grading.printable import printable
 
-#: Bytes of one notebook, of all files of a submission, and how many files are copied.
-LARGEST, ALL, MANY = 20_000_000, 40_000_000, 200
+#: Entries of one folder that are looked at for a notebook.
+LOOKED = 10_000
 
 
 @dataclass
@@ -46,9 +45,7 @@ class Submission:
     notebook: Path | None = None
     folder: Path | None = None
     problem: str = ""
-    remarks: list[str] = field(default_factory=list)
     submitted: datetime | None = None
-    digest: str = ""
 
 
 def roster(path: Path) -> list[Student]:
@@ -58,19 +55,7 @@ def roster(path: Path) -> list[Student]:
     Raises ``ValueError`` when the file is no such table; two lines with one id are a
     problem of these two alone.
     """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            rows = [
-                {(k or "").strip().lower(): (v or "").strip() for k, v in row.items() if isinstance(v, str | None)}
-                for row in table
-            ]
-            columns = [c.strip().lower() for c in table.fieldnames or []]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"The roster {path} is not UTF-8; save it again as CSV UTF-8.") from error
-    if "id" not in columns:
-        raise ValueError(f"The roster {path} has the columns {', '.join(columns) or 'none'}; it needs a column id.")
-    rows = [row for row in rows if any(row.values())]
+    rows = [row for _, row in read(path, "roster", required=("id",))]
     students = [_student(row) for row in rows]
     for student in students:
         twins = sum(other.id == student.id for other in students)
@@ -104,98 +89,93 @@ def found(folder: Path, students: list[Student], homework: str) -> tuple[list[Su
     if not folder.is_dir():
         raise ValueError(f"There is no folder {folder} with submissions.")
     # One name can be written in two ways, é as one character or as two; the roster's way need not be the disk's.
-    names = {unicodedata.normalize("NFC", p.name): p for p in sorted(folder.iterdir()) if not p.name.startswith(".")}
+    names: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        if not path.name.startswith("."):
+            names.setdefault(_plain_ending(unicodedata.normalize("NFC", path.name)), []).append(path)
     submissions = [_found(student, homework, names) for student in students]
     owned = {s.folder for s in students} | {f"{s.folder}.ipynb" for s in students}
-    return submissions, [name for name in names if name not in owned]
+    return submissions, [printable(name) for name in names if name not in owned]
 
 
-def _found(student: Student, homework: str, names: dict[str, Path]) -> Submission:
+def _plain_ending(name: str) -> str:
+    """A name whose ending .IPYNB, in any letters, is written small."""
+    return f"{name[:-6]}.ipynb" if name.lower().endswith(".ipynb") else name
+
+
+def _found(student: Student, homework: str, names: dict[str, list[Path]]) -> Submission:
     submission = Submission(student, problem=student.problem)
     if submission.problem:
         return submission
     if Path(student.folder).name != student.folder or student.folder in ("", ".", ".."):
         submission.problem = f"the roster gives {student.folder!r} as the submission's name, which is no plain name"
         return submission
-    matches = [n for n in (student.folder, f"{student.folder}.ipynb") if n in names]
+    matches = [path for name in (student.folder, f"{student.folder}.ipynb") for path in names.get(name, ())]
     if len(matches) != 1:
-        submission.problem = (
-            "nothing was handed in" if not matches else (f"both {matches[0]} and {matches[1]} were handed in; keep one")
-        )
+        both = " and ".join(printable(path.name) for path in matches[:3])
+        submission.problem = f"both {both} were handed in; keep one" if matches else "nothing was handed in"
         return submission
-    place = names[matches[0]]
     try:
-        _choose(submission, place, homework)
+        _choose(submission, matches[0], homework)
     except OSError as error:
         submission.problem = f"it cannot be read ({error.strerror or error})"
     return submission
 
 
 def _choose(submission: Submission, place: Path, homework: str) -> None:
-    """Find the notebook, its time and its digest."""
+    """Find the notebook and its time."""
     if place.is_symlink():
         submission.problem = "the submission is a link to another place, which is not followed"
         return
     notebook = place
     if place.is_dir():
-        inside = sorted(p for p in place.iterdir() if p.suffix == ".ipynb" and not p.name.startswith("."))
+        inside = _notebooks(place)
         named = [p for p in inside if p.stem == homework]
         if len(named or inside) != 1:
             submission.problem = (
-                f"there are {len(inside)} notebooks in the folder and none of them is {homework}.ipynb"
+                f"there are {len(inside)} notebooks in the folder and not one of them is {homework}.ipynb"
                 if inside
                 else "there is no notebook in the folder"
             )
             return
-        notebook, submission.folder = (named or inside)[0], place
-    about = notebook.lstat()
-    if not stat.S_ISREG(about.st_mode):
-        submission.problem = "the notebook is a link or no regular file, which is not followed"
-    elif about.st_size > LARGEST:
-        submission.problem = (
-            f"the notebook has {about.st_size / 1e6:.0f} MB, and at most "
-            f"{LARGEST / 1e6:.0f} MB are read: clear its outputs and hand it in again"
-        )
-    else:
-        submission.notebook = notebook
-        submission.digest = sha256_of(notebook)
-        submission.submitted = submission.student.submitted or datetime.fromtimestamp(about.st_mtime, timezone.utc)
+        notebook = (named or inside)[0]
+        submission.folder = notebook.parent
+    submission.notebook = notebook
+    submission.submitted = submission.student.submitted or _changed(notebook)
 
 
-def copy(submission: Submission, target: Path) -> list[str]:
-    """Copy the student's own regular files into the new folder ``target``; remarks on what was left out.
+def _notebooks(place: Path) -> list[Path]:
+    """The notebooks in a folder or, where it has none, those one folder deeper, as archives often unpack."""
+    names = _entries(place)
+    here = [path for path in names if path.suffix.lower() == ".ipynb"]
+    deeper = [path for path in names if path.is_dir() and not path.is_symlink()]
+    return here or [path for folder in deeper[:20] for path in _entries(folder) if path.suffix.lower() == ".ipynb"]
 
-    The notebook becomes ``notebook.ipynb``.  Links are never followed.
-    """
-    target.mkdir()
-    shutil.copyfile(submission.notebook, target / "notebook.ipynb", follow_symlinks=False)
-    if submission.folder is None:
-        return []  # a single file beside those of the others
-    remarks, files, size = [], 0, 0
-    for here, folders, names in os.walk(submission.folder, followlinks=False):
-        inside = Path(here).relative_to(submission.folder)
-        linked = [f for f in folders if (Path(here) / f).is_symlink()]
-        folders[:] = [f for f in folders if f not in linked and not f.startswith(".")]
-        remarks += [f"{inside / name} is a link and was left out" for name in linked]
-        for name in sorted(names):
-            path = Path(here) / name
-            about = path.lstat()
-            if path == submission.notebook or (str(inside) == "." and name == "notebook.ipynb"):
-                continue
-            files, size = files + 1, size + about.st_size
-            if not stat.S_ISREG(about.st_mode):
-                remarks.append(f"{inside / name} is a link or no regular file and was left out")
-            elif files > MANY or size > ALL:
-                return [*remarks, f"only the first {MANY} files and {ALL / 1e6:.0f} MB were taken along"]
-            else:
-                (target / inside).mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target / inside / name, follow_symlinks=False)
-    return remarks
+
+def _entries(place: Path) -> list[Path]:
+    """What is in a folder, but for what is hidden."""
+    found = list(islice(place.iterdir(), LOOKED + 1))
+    if len(found) > LOOKED:
+        raise OSError(f"more than {LOOKED} files in one folder; hand in the notebook alone")
+    return sorted(path for path in found if not path.name.startswith((".", "__MACOSX")))
+
+
+def _changed(path: Path) -> datetime | None:
+    """When a file was changed last, None where its time is beyond every calendar; a student can set it."""
+    changed = path.lstat().st_mtime
+    try:
+        return datetime.fromtimestamp(changed, timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def file_name(student_id: str) -> str:
     """A file name for an id: the id itself where it is one, else its beginning and a digest."""
     safe = re.sub(r"[^\w.-]", "_", student_id).strip(".")[:60]
-    if safe == student_id and len(os.fsencode(safe)) < 200:
+    try:
+        short = len(os.fsencode(safe)) < 200
+    except UnicodeEncodeError:  # this system's file names cannot hold it
+        safe, short = safe.encode("ascii", "replace").decode().replace("?", "_"), False
+    if safe == student_id and short:
         return safe
-    return f"{safe[:40]}-{hashlib.sha256(student_id.encode()).hexdigest()[:8]}"
+    return f"{safe[:40]}-{hashlib.sha256(student_id.encode(errors='surrogatepass')).hexdigest()[:8]}"

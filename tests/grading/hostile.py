@@ -27,6 +27,9 @@ NAMESPACES = (
 )
 NONE = "this system gives no namespaces to this user"
 
+#: A seed as `lmtune release` makes them.
+SEED = "660fceb5f87d8432c4dc7d3422eff7a21b9b37e0f0b1e1198fe5e2974d96da2a"
+
 STUB = 'def double(values):\n    """Each value times two, a list."""\n    ...  # your code here\n'
 HONEST = "def double(values):\n    return [2 * v for v in values]\n"
 
@@ -287,6 +290,48 @@ for _name, _text, _status, _words in [
         "AssertionError",
     ),
     (
+        "reads-keys",
+        doing(
+            "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nfor call in (248, 249, 250):\n"
+            "    assert libc.syscall(call, b'user', b'x', b'y', 1, -3) == -1 and ctypes.get_errno() == 1"
+        ),
+        PASSED,
+        "",
+    ),
+    (
+        "memory-of-nobody",
+        doing(
+            "import ctypes\nlibc = ctypes.CDLL(None)\nassert libc.shmget(0, 10**6, 0o1600) == -1\n"
+            "assert libc.memfd_create(b'x', 0) == -1 and libc.msgget(0, 0o1600) == -1"
+        ),
+        PASSED,
+        "",
+    ),
+    (
+        "memory-that-pages-left",
+        doing(
+            "import mmap\nfor _ in range(9):\n    held = mmap.mmap(-1, 10**8)\n    for i in range(0, 10**8, 4096): "
+            "held[i] = 1\n    held.madvise(mmap.MADV_DONTNEED)\nraise SystemExit('it got 900 MB')"
+        ),
+        NOT_YET,
+        "PermissionError",
+    ),
+    (
+        "deep-forgery",
+        doing(
+            "import os\nfor fd in range(3, 20):\n    try:\n        os.write(fd, b'{\"value\": ' + b'[' * 500 + b']' * 500"
+            " + b'}\\n')\n    except OSError:\n        pass\nos._exit(0)"
+        ),
+        NOT_YET,
+        "",
+    ),
+    (
+        "names-formulas",
+        notebook("STUDENT_ID = ';=1+1;=cmd|x\\n; total: 10 of 10\\nid: x'", HONEST),
+        PASSED,
+        "STUDENT_ID",
+    ),
+    (
         "reads-other-homes",
         doing("import os\nassert os.listdir('/home/student') == [] and os.listdir('/home') == ['student']"),
         PASSED,
@@ -309,7 +354,7 @@ SEARCH = r"""
 def double(values):
     import gc, os, re, sys
     found = []
-    marks = ("the-grader-keeps-this", "seed-of-the-test", "each value was multiplied with itself, says the grader")
+    marks = ("the-grader-keeps-this", "660fceb5f87d8432", "each value was multiplied with itself, says the grader")
     texts = [repr(dict(os.environ)), " ".join(map(str, sys.argv)), repr(sorted(sys.modules))]
     for thing in gc.get_objects():
         if isinstance(thing, dict) and thing.get("__name__") != "answer":

@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import hostile
+import hostile_folders  # noqa: F401  (registers its cases)
 import pytest
 
 from lmtune.cli.main import main
-from lmtune.grading import grade, sandbox, submissions
+from lmtune.grading import copying, grade, sandbox, submissions, workplace
 from lmtune.grading.homework import cases, load_all
 from lmtune.grading.policy import policy
 from lmtune.grading.release import solved
@@ -28,7 +29,7 @@ def settle(base, text=""):
     (base / "instructor" / "homework" / "double.py").write_text(hostile.HOMEWORK)
     (base / "instructor" / "grading.toml").write_text(
         text
-        or 'homework = "double"\nseed = "seed-of-the-test"\n'
+        or f'homework = "double"\nseed = "{hostile.SEED}"\n'
         "[limits]\nseconds = 2\nmemory_mb = 400\noutput_mb = 4\ndisk_mb = 32\n"
     )
     (base / "in").mkdir()
@@ -64,6 +65,7 @@ def graded(tmp_path_factory):
     (given["folder"] / "nobody.ipynb").write_text(hostile.notebook(hostile.HONEST))
     before = set(os.listdir("/proc"))
     grade.grade(**given, say=lambda text: None)
+    workplace.remove(given["folder"] / "deep-folders")  # pytest's own removal does not follow it
     return given, before
 
 
@@ -87,7 +89,7 @@ def test_a_hostile_or_broken_submission_is_reported_rightly(graded, name):
 
 
 def test_there_are_enough_of_them():
-    assert len(hostile.CASES) > 60  # the instructor's page says so
+    assert len(hostile.CASES) > 80  # the instructor's page says so
 
 
 @pytest.mark.parametrize("name", HONEST)
@@ -114,7 +116,9 @@ def test_no_process_is_left_behind(graded):
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
             continue
-        if b"inside.py" in command and Path(f"/proc/{pid}/status").read_text().count("(sleeping)"):
+        if str(sandbox.HERE / "inside.py").encode() in command and Path(f"/proc/{pid}/status").read_text().count(
+            "(sleeping)"
+        ):
             left.append(command)
     assert left == []
 
@@ -125,6 +129,16 @@ def test_pages_hold_nothing_that_a_student_wrote_unescaped(graded):
         assert "<script" not in path.read_text(encoding="utf-8"), path
     first = (given["out"] / "results.csv").read_text(encoding="utf-8").splitlines()[1]
     assert ",'=Student" in first, "a spreadsheet would run it as a formula"
+
+
+def test_no_name_forges_a_line_of_the_class_page(graded):
+    given, _ = graded
+    rows = [row for row in (given["out"] / "class.txt").read_text().splitlines() if row.startswith("id: ")]
+    assert len(rows) == len(results(given["out"])) + 1, "the twins are two lines of one id"
+    assert all(row.count("; total: ") == 1 for row in rows) and not [row for row in rows if "; total: 99" in row]
+    for name in ("results.csv", "class.html", "class.txt"):
+        assert "\x1b" not in (given["out"] / name).read_text()
+    assert ";=1" not in (given["out"] / "results.csv").read_text(), "a spreadsheet of another country splits there"
 
 
 def test_each_mistake_gets_its_own_message_through_the_sandbox(graded, tmp_path):
@@ -157,7 +171,7 @@ def test_every_homework_passes_its_solution_and_does_not_attempt_its_stub(tmp_pa
         settings=tmp_path / "grading.toml",
     )
     given["folder"].mkdir()
-    given["settings"].write_text((instructor / "grading.toml").read_text().replace("change-me", "of the test"))
+    given["settings"].write_text((instructor / "grading.toml").read_text().replace("change-me", hostile.SEED))
     stub = json.loads((ROOT / "chapters" / "homework" / f"{name}.ipynb").read_text(encoding="utf-8"))
     (given["folder"] / "stub.ipynb").write_text(json.dumps(stub))
     (given["folder"] / "solved.ipynb").write_text(json.dumps(solved(stub, known)))
@@ -169,19 +183,32 @@ def test_every_homework_passes_its_solution_and_does_not_attempt_its_stub(tmp_pa
     assert float(row["total"]) == sum(p.points for p in known.parts) == float(row["out of"]) - known.open_points
 
 
-@needs_sandbox
-def test_a_neighbours_numbers_do_not_pass(tmp_path):
+def test_what_one_hand_in_learns_helps_no_other(tmp_path):
+    """Not a neighbour's, nor one's own next: the draw depends on the student and on all that was handed in."""
     given = settle(tmp_path)
-    part = load_all(given["instructor"])["double"].parts[0]
-    mine = {json.dumps(c["inputs"][0]): c["expected"] for c in cases(part, "seed-of-the-test", "ada")}
-    copied = hostile.notebook(
-        f"import json\nKNOWN = {mine!r}\ndef double(values):\n    return KNOWN.get(json.dumps(values), [0, 0, 0])\n"
-    )
-    for name in ("ada", "bo"):
-        (given["folder"] / f"{name}.ipynb").write_text(copied)
+    seen = tmp_path / "seen.txt"
+    harvest = f"    open({str(seen)!r}, 'a').write(repr(values) + '\\n')\n    return [2 * v for v in values]\n"
+    (given["folder"] / "ada.ipynb").write_text(hostile.notebook(f"def double(values):\n{harvest}"))
     write_roster(given["roster"], [["ada", ""], ["bo", ""]])
-    grade.grade(**given, say=lambda text: None)
-    assert [float(results(given["out"])[n]["double"]) for n in ("ada", "bo")] == [10, 0]
+    grade.grade(**given, unsafe=True, say=lambda text: None)  # without the sandbox an answer can carry its inputs out
+    known = {line: [2 * v for v in json.loads(line)] for line in seen.read_text().splitlines()}
+    assert float(results(given["out"])["ada"]["double"]) == 10 and len(known) == 3
+    for name in ("ada", "bo"):
+        (given["folder"] / f"{name}.ipynb").write_text(
+            hostile.notebook(
+                f"KNOWN = {known!r}", "def double(values):\n    return KNOWN.get(repr(values), [0, 0, 0])\n"
+            )
+        )
+    grade.grade(**given, unsafe=True, say=lambda text: None)
+    assert [float(results(given["out"])[n]["double"]) for n in ("ada", "bo")] == [0, 0]
+
+
+def test_the_same_hand_in_gets_the_same_inputs(tmp_path):
+    part = load_all(settle(tmp_path)["instructor"])["double"].parts[0]
+    drawn = cases(part, hostile.SEED, "ada", "digest")
+    assert drawn == cases(part, hostile.SEED, "ada", "digest")
+    others = [("ada", "other"), ("bo", "digest"), ("ada",)]
+    assert all(drawn != cases(part, hostile.SEED, *other) for other in others)
 
 
 @needs_sandbox
@@ -239,7 +266,7 @@ def test_one_is_graded_anew_and_a_new_submission_is_noticed(tmp_path):
 def test_points_lateness_and_the_open_question(tmp_path):
     given = settle(
         tmp_path,
-        'homework = "double"\nseed = "s"\n[points]\ndouble = 8\n'
+        f'homework = "double"\nseed = "{hostile.SEED}"\n[points]\ndouble = 8\n'
         "[late]\ndeadline = 2026-01-01T00:00:00Z\ngrace_minutes = 10\nper_day = 0.25\nmost = 0.5\n",
     )
     for name in ("early", "grace", "late", "later"):
@@ -257,7 +284,7 @@ def test_points_lateness_and_the_open_question(tmp_path):
     grade.grade(**given, say=lambda text: None)
     assert [float(r["total"]) for r in results(given["out"]).values()] == [8, 8, 6, 4]
     opened = given["out"] / "open.csv"
-    opened.write_text(opened.read_text().replace("early,,", "early,1.5,because"))
+    opened.write_text(opened.read_text().replace("early,open question,,", "early,open question,1.5,because"))
     said = []
     grade.grade(**given, say=said.append)
     assert len(said) == 1, "new points must need no new run"
@@ -294,19 +321,41 @@ def test_grading_refuses_where_it_cannot_isolate(tmp_path, monkeypatch, capsys):
     [
         ('homework = "double"\n', "no seed of its own"),
         ('seed = "change-me"\n', "no seed of its own"),
-        ('seed = "s"\nsede = 1\n', "'sede'"),
-        ('seed = "s"\n[late]\nper_day = 2\n', "from 0 to 1"),
-        ('seed = "s"\n[points]\nx = -1\n', "0 or more"),
-        ('seed = "s"\n[limits]\nhours = 1\n', "hours"),
-        ('seed = "s"\n[limits]\nseconds = 0\n', "from 1 on"),
+        ('seed = "s"\n', "weak: it has 1 characters"),
+        ('seed = "introduction-to-machine-learning-2026"\n', "made of words"),
+        ('seed = "fine-tuning in the autumn of 2026 at our university"\n', "has blanks"),
+        ('seed = "0123456789012345678901234567890123456789"\n', "made of words, dates or repetitions"),
+        ('seed = "SEED"\nsede = 1\n', "'sede'"),
+        ('seed = "SEED"\n[late]\nper_day = 2\n', "from 0 to 1"),
+        ('seed = "SEED"\n[late]\nper_dya = 0.2\n', "'per_dya'"),
+        ('seed = "SEED"\n[late]\nper_day = nan\n', "0 or more"),
+        ('seed = "SEED"\n[late]\ndeadline = "30.11.2026 23:59"\n', "write it as 2026-11-30T23:59:00Z"),
+        ('seed = "SEED"\n[late]\ndeadline = 2026-11-30\n', "must be a date and time such as"),
+        ('seed = "SEED"\npoints = 3\n', "points is 3; it must be a table"),
+        ('seed = "SEED"\n[points]\nx = -1\n', "0 or more"),
+        ('seed = "SEED"\n[limits]\nhours = 1\n', "hours"),
+        ('seed = "SEED"\n[limits]\nseconds = 0\n', "from 1 on"),
+        ('seed = "SEED"\n[limits]\nseconds = 1000000000000\n', "at most"),
         ("seed = \n", "no TOML"),
     ],
 )
 def test_a_wrong_grading_file_is_refused(tmp_path, text, words):
     path = tmp_path / "grading.toml"
-    path.write_text(text)
+    path.write_text(text.replace("SEED", hostile.SEED))
     with pytest.raises(ValueError, match=words):
         policy(path)
+
+
+def test_a_missing_grading_file_is_a_sentence(tmp_path):
+    with pytest.raises(ValueError, match="lmtune release makes one"):
+        policy(tmp_path / "grading.toml")
+
+
+def test_points_of_a_part_that_is_none_are_refused(tmp_path):
+    given = settle(tmp_path, f'homework = "double"\nseed = "{hostile.SEED}"\n[points]\ndoubel = 8\n')
+    write_roster(given["roster"], [["ada", ""]])
+    with pytest.raises(ValueError, match="no part 'doubel'; did you mean 'double'"):
+        grade.grade(**given, say=lambda text: None)
 
 
 def test_a_wrong_roster_is_refused(tmp_path):
@@ -326,3 +375,46 @@ def test_a_name_written_in_two_ways_is_one_name(tmp_path):
     student = submissions.Student("José", folder="José")
     (found,), strangers = submissions.found(tmp_path, [student], "double")
     assert found.notebook is not None and strangers == []
+
+
+def test_endings_in_capitals_and_times_beyond_the_calendar(tmp_path):
+    (tmp_path / "ada.IPYNB").write_text("{}")
+    (tmp_path / "bo").mkdir()
+    (tmp_path / "bo" / "N.IPYNB").write_text("{}")
+    students = [submissions.Student(name, folder=name) for name in ("ada", "bo")]
+    found, strangers = submissions.found(tmp_path, students, "double")
+    assert [one.problem for one in found] == ["", ""] and strangers == []
+
+    class Strange:
+        def lstat(self):
+            return os.stat_result((0o100644, 0, 0, 1, 0, 0, 0, 0, 2**60, 0))
+
+    assert submissions._changed(Strange()) is None
+
+
+def test_one_name_in_two_spellings_is_told(tmp_path):
+    for name in ("Jos\u00e9.ipynb", "Jose\u0301.ipynb"):
+        (tmp_path / name).write_text("{}")
+    (found,), _ = submissions.found(tmp_path, [submissions.Student("Jos\u00e9", folder="Jos\u00e9")], "double")
+    assert "keep one" in found.problem
+
+
+def test_what_cannot_be_read_is_left_out_and_told(tmp_path, monkeypatch):
+    (tmp_path / "ada").mkdir()
+    for name in ("n.ipynb", "mine.txt", "locked.txt"):
+        (tmp_path / "ada" / name).write_text("{}")
+    (found,), _ = submissions.found(tmp_path, [submissions.Student("ada", folder="ada")], "double")
+    true = os.open
+
+    def refusing(path, *given, **named):
+        if str(path).endswith(refused):
+            raise PermissionError(13, "Permission denied")
+        return true(path, *given, **named)
+
+    monkeypatch.setattr(copying.os, "open", refusing)
+    refused = "locked.txt"
+    made = copying.copy(found, tmp_path / "copy")
+    assert made.remarks == ["left out, because it cannot be read (Permission denied): locked.txt"]
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == ["mine.txt", "notebook.ipynb"]
+    refused = "n.ipynb"
+    assert "the notebook cannot be read (Permission denied)" in copying.copy(found, tmp_path / "again").problem
