@@ -141,7 +141,7 @@ def grade(
     when something given is wrong, or when this machine cannot isolate and ``unsafe`` is
     not set.
     """
-    from lmtune.grading import reports
+    from lmtune.grading import gradebook, open_answers, reports
 
     rules, known = policy(settings), load_all(instructor)
     name = homework or rules.homework
@@ -154,6 +154,9 @@ def grade(
     handed_in, strangers = submissions.found(folder, students, name)
     records = _graded(handed_in, known[name], rules, out / "records", only, unsafe, say)
     marks = reports.write(out, known[name], rules, handed_in, records, strangers)
+    open_answers.write(out, known[name], records, marks)
+    gradebook.write(out, known[name], records, marks, roster)
+    write_whole(out / ".gitignore", "*\n")  # a report says who got what, wherever in a clone it stands
     say(f"grade: {len(records)} students, report in {out}")
     return marks
 
