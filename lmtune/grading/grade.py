@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lmtune.exercises import exercise as ex
+from lmtune.files import write_whole
 from lmtune.grading import copying, records, sandbox, submissions
 from lmtune.grading.answers import OPEN_MARK, grade_part, taken
 from lmtune.grading.homework import Homework, cases, load_all, published
@@ -66,7 +67,7 @@ def grade(
     ``ValueError`` when something given is wrong, or when this machine cannot isolate and ``unsafe`` is
     not set.
     """
-    from lmtune.grading import reports
+    from lmtune.grading import gradebook, open_answers, reports
 
     rules, known = policy(settings), load_all(instructor)
     name = homework or rules.homework
@@ -83,6 +84,9 @@ def grade(
         way = Way(known[name], rules, unsafe, work)
         found = _graded(handed_in, way, out / "records", only, say)
         marks = reports.write(out, known[name], rules, handed_in, found, strangers, _protection(unsafe))
+        open_answers.write(out, known[name], found, marks)
+        gradebook.write(out, known[name], found, marks, roster)
+        write_whole(out / ".gitignore", "*\n")  # a report says who got what, wherever in a clone it stands
     say(f"grade: {len(found)} students, report in {out}")
     for record in found:
         if record["problem"].startswith(records.FAILED):

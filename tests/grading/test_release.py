@@ -13,9 +13,14 @@ from lmtune.cli.main import main
 from lmtune.grading.homework import load_all
 from lmtune.grading.release import bare, leaks, release, solution, solved
 
+pytest.importorskip("instructor", reason="a public copy has no instructor's side")
 NOTEBOOKS, INSTRUCTOR = source.ROOT / "chapters" / "homework", source.ROOT / "instructor"
 KNOWN = load_all(INSTRUCTOR)
-SECRET = "scores.append(2 * right / (labels.count(one) + predicted.count(one)))"
+#: The longest line of a solution, without marks that JSON or repr would write otherwise; it stands in no file of tests.
+SECRET = max(
+    (line.strip() for line in solution(KNOWN["fine-tune"].parts[0]).splitlines() if not set(line) & set("\"'\\")),
+    key=len,
+)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +80,7 @@ def test_a_line_of_a_solution_is_found_wherever_it_hides(released, tmp_path, pla
     elif place == "zip":
         with zipfile.ZipFile(tmp_path / "out" / "more.zip", "w") as packed:
             packed.writestr("a.ipynb", json.dumps({"x": SECRET}))
-    assert any("scores.append" in found for found in leaks(tmp_path / "out", KNOWN))
+    assert any("".join(SECRET.split()) in found for found in leaks(tmp_path / "out", KNOWN))
 
 
 def test_a_notebook_with_a_solution_is_not_released(tmp_path):
