@@ -104,7 +104,7 @@ def test_points_that_are_there_are_shown_again_and_the_columns_are_kept(tmp_path
 def test_a_file_from_a_spreadsheet_is_read_and_another_is_refused(tmp_path):
     page, _ = written(tmp_path, {"ada": "x"}, "\ufeffid;points;comment\r\nada;2;\r\n")
     assert page.of("input")[0]["value"] == "2"
-    with pytest.raises(ValueError, match=r"open\.csv has the columns name, grade; it needs id and points"):
+    with pytest.raises(ValueError, match=r"open\.csv has the columns name, grade; it needs a column id"):
         written(tmp_path, {"ada": "x"}, "name,grade\nada,1\n")
 
 
@@ -113,7 +113,7 @@ def test_two_students_of_one_id_are_left_out_and_a_long_answer_is_cut(tmp_path):
     marks = [{"id": "twin", "name": "a"}, {"id": "twin", "name": "b"}, {"id": "ada", "name": ""}]
     records = [{"open": "of whom?"}, {"open": "of whom?"}, {"open": "w" * (open_answers.LONGEST + 1000)}]
     page = Tags(open_answers.write(tmp_path, HOMEWORK, records, marks).read_text("utf-8"))
-    assert "of whom?" not in page.text and rows(page) == [["ada", "", ""]]
+    assert "of whom?" not in page.text and rows(page) == [["ada", "", "", "", ""]]
     assert "goes on for 1,000 characters" in page.text and page.text.count("w" * open_answers.LONGEST) == 1
 
 

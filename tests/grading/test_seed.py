@@ -75,9 +75,9 @@ def test_the_command_makes_the_seed(tmp_path, capsys):
 
     path = tmp_path / "grading.toml"
     arguments = [f"--instructor={ROOT / 'instructor'}", f"--notebooks={ROOT / 'chapters' / 'homework'}"]
-    before = (ROOT / "instructor" / "grading.toml").read_text()
+    before = (ROOT / "instructor" / "grading.example.toml").read_text()
     assert main(["release", f"--out={tmp_path / 'out'}", f"--settings={path}", *arguments]) == 0
     assert f"a random seed was written into {path}" in capsys.readouterr().out
     seed = policy(path).seed
     assert not any(seed.encode() in one.read_bytes() for one in tmp_path.rglob("*") if one.is_file() and one != path)
-    assert (ROOT / "instructor" / "grading.toml").read_text() == before
+    assert (ROOT / "instructor" / "grading.example.toml").read_text() == before
