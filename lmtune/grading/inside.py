@@ -75,30 +75,46 @@ def executed(code):
 
     Also the first failure in words, or ``""``.
     """
-    module = types.ModuleType("__main__")  # as in a notebook, so that classes find the module they are of
-    space = module.__dict__
-    space["display"] = print  # IPython gives notebooks these two
-    space["get_ipython"] = lambda: None
-    linecache.cache[ANSWER] = (len(code), None, code.splitlines(keepends=True), ANSWER)
-    sys.modules["__main__"] = module
-    sys.path.insert(0, os.getcwd())  # modules beside the notebook, as Jupyter finds them
-    failure = ""
+    space = begun(code)
     try:
         body = ast.parse(code).body
     except BaseException as error:  # noqa: B902 - also too deep, or too large
         return space, told(error, code)
-    flags = 0
-    for statement in body:
-        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
-            flags |= sum(getattr(future, a.name).compiler_flag for a in statement.names if hasattr(future, a.name))
-            continue
-        if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            importlib.invalidate_caches()  # the code may have written the module just now
-        try:
-            exec(compile(ast.Module([statement], []), ANSWER, "exec", flags, dont_inherit=True), space)
-        except BaseException as error:  # noqa: B902 - an exit in the code is an error of the code
-            failure = failure or told(error, code)
+    named = {a.name for s in body if isinstance(s, ast.ImportFrom) and s.module == "__future__" for a in s.names}
+    flags = sum(getattr(future, name).compiler_flag for name in named if hasattr(future, name))
+    failure = missing = ""
+    while body:
+        waiting = []
+        for statement in body:
+            try:
+                once(statement, flags, space)
+            except NameError as error:  # cells are run in any order: it may be defined further down
+                waiting.append(statement)
+                missing = told(error, code)
+            except BaseException as error:  # noqa: B902 - an exit in the code is an error of the code
+                failure = failure or told(error, code)
+        if len(waiting) == len(body):
+            return space, failure or missing
+        body = waiting
     return space, failure
+
+
+def begun(code):
+    """The names that a notebook has before its first cell, in a module of their own."""
+    module = types.ModuleType("__main__")  # so that classes find the module they are of
+    module.display = print  # IPython gives notebooks these two
+    module.get_ipython = lambda: None
+    linecache.cache[ANSWER] = (len(code), None, code.splitlines(keepends=True), ANSWER)
+    sys.modules["__main__"] = module
+    sys.path.insert(0, os.getcwd())  # modules beside the notebook, as Jupyter finds them
+    return module.__dict__
+
+
+def once(statement, flags, space):
+    """Execute one statement."""
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        importlib.invalidate_caches()  # the code may have written the module just now
+    exec(compile(ast.Module([statement], []), ANSWER, "exec", flags, dont_inherit=True), space)
 
 
 def empty(code, name):

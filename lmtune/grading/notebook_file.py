@@ -26,19 +26,36 @@ def notebooks_in(folder: Path) -> list[Path]:
     return found or [p for inner in below for p in _listed(inner) if _is_notebook(p)]
 
 
+def chosen(folder: Path, name: str = "") -> Path:
+    """The one notebook of a folder, or of several the one of that name; ``ValueError`` in words else."""
+    found = notebooks_in(folder)
+    named = [p for p in found if p.stem.lower() == name.lower()]
+    if len(named or found) == 1:
+        return (named or found)[0]
+    if not found:
+        raise ValueError("there is no notebook in the folder")
+    wanted = f"{name}.ipynb" if name else "the one to read"
+    raise ValueError(f"there are {len(found)} notebooks in the folder and none of them is {wanted}")
+
+
+def bare_name(name: str) -> str:
+    """A file's name without its end, where that says that it is a notebook, in small or capital letters."""
+    return name[:-6] if name[-6:].lower() == ".ipynb" else name
+
+
 def _listed(folder: Path) -> list[Path]:
     return sorted(p for p in Path(folder).iterdir() if not p.name.startswith("."))
 
 
 def _is_notebook(path: Path) -> bool:
-    return path.suffix.lower() == ".ipynb" and (path.is_symlink() or not path.is_dir())
+    return bare_name(path.name) != path.name and (path.is_symlink() or not path.is_dir())
 
 
 def read(path: str | os.PathLike) -> tuple[dict, list[dict]]:
     """A notebook without its cells' outputs, and its cells; ``ValueError`` in words when it is none."""
     try:
         with open(path, "rb") as file:
-            notebook = json.loads(file.read(), object_hook=_without_outputs)  # bytes: it knows a BOM, and UTF-16
+            notebook = json.loads(_decoded(file.read()), object_hook=_without_outputs)
     except UnicodeDecodeError as error:
         raise ValueError("the file is not UTF-8 text, so it is no notebook") from error
     except RecursionError as error:
@@ -49,6 +66,13 @@ def read(path: str | os.PathLike) -> tuple[dict, list[dict]]:
     if not isinstance(cells, list):
         raise ValueError("the file is JSON without cells, so it is no notebook of format 4")
     return notebook, [c for c in cells if isinstance(c, dict)]
+
+
+def _decoded(content: bytes) -> str:
+    """The text of a file: UTF-8 with or without a mark at its beginning, or UTF-16 as some editors save."""
+    if content.startswith((b"\xff\xfe{", b"\xfe\xff\x00{")):
+        return content.decode("utf-16")
+    return content.decode("utf-8-sig")
 
 
 def _without_outputs(read: dict) -> dict:

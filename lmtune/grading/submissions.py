@@ -14,9 +14,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from lmtune.files import sha256_of
+from lmtune.grading.notebook_file import bare_name, chosen
 
 #: Bytes of one notebook, of all files of a submission, and how many files are copied.
-LARGEST, ALL, MANY = 20_000_000, 40_000_000, 200
+LARGEST, ALL, MANY = 40_000_000, 40_000_000, 200
 
 
 @dataclass
@@ -106,8 +107,8 @@ def found(folder: Path, students: list[Student], homework: str) -> tuple[list[Su
     # One name can be written in two ways, é as one character or as two; the roster's way need not be the disk's.
     names = {unicodedata.normalize("NFC", p.name): p for p in sorted(folder.iterdir()) if not p.name.startswith(".")}
     submissions = [_found(student, homework, names) for student in students]
-    owned = {s.folder for s in students} | {f"{s.folder}.ipynb" for s in students}
-    return submissions, [name for name in names if name not in owned]
+    owned = {s.folder for s in students}
+    return submissions, [name for name in names if name not in owned and bare_name(name) not in owned]
 
 
 def _found(student: Student, homework: str, names: dict[str, Path]) -> Submission:
@@ -117,7 +118,7 @@ def _found(student: Student, homework: str, names: dict[str, Path]) -> Submissio
     if Path(student.folder).name != student.folder or student.folder in ("", ".", ".."):
         submission.problem = f"the roster gives {student.folder!r} as the submission's name, which is no plain name"
         return submission
-    matches = [n for n in (student.folder, f"{student.folder}.ipynb") if n in names]
+    matches = [n for n in names if n == student.folder or bare_name(n) == student.folder]
     if len(matches) != 1:
         submission.problem = (
             "nothing was handed in" if not matches else (f"both {matches[0]} and {matches[1]} were handed in; keep one")
@@ -138,16 +139,12 @@ def _choose(submission: Submission, place: Path, homework: str) -> None:
         return
     notebook = place
     if place.is_dir():
-        inside = sorted(p for p in place.iterdir() if p.suffix == ".ipynb" and not p.name.startswith("."))
-        named = [p for p in inside if p.stem == homework]
-        if len(named or inside) != 1:
-            submission.problem = (
-                f"there are {len(inside)} notebooks in the folder and none of them is {homework}.ipynb"
-                if inside
-                else "there is no notebook in the folder"
-            )
+        try:
+            notebook = chosen(place, homework)
+        except ValueError as error:
+            submission.problem = str(error)
             return
-        notebook, submission.folder = (named or inside)[0], place
+        submission.folder = notebook.parent
     about = notebook.lstat()
     if not stat.S_ISREG(about.st_mode):
         submission.problem = "the notebook is a link or no regular file, which is not followed"

@@ -10,27 +10,19 @@ from lmtune.grading import inside, notebook_code
 
 
 @pytest.fixture
-def answered(tmp_path, monkeypatch):
+def answered(as_inside):
     """A function that takes ``f`` from cells as the grader does, and what its call with an argument gives."""
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.chdir(tmp_path)
-    before, deepest = set(sys.modules), sys.getrecursionlimit()
-    sys.setrecursionlimit(inside.DEEPEST)
 
     def call(*cells, files=(), argument=3):
         for name, text in dict(files).items():
-            (tmp_path / name).write_text(text)
-        found = taken(tmp_path, cells)
+            (as_inside / name).write_text(text)
+        found = taken(as_inside, cells)
         replies = []
         request = {"code": found["code"]["f"], "name": "f", "cases": [[argument]], "empty": False}
         inside.run(request, replies.append)
         return replies[0].get("value", replies[0])
 
-    yield call
-    sys.setrecursionlimit(deepest)
-    for name in {"helpers", "mine"} - before:
-        sys.modules.pop(name, None)
+    return call
 
 
 def taken(folder, cells, **metadata):
