@@ -25,7 +25,12 @@ Open a notebook in Jupyter or Colab. It needs Python with the package lmtune; on
 Colab its first cell installs it. Elsewhere: {install}
 
 Set your STUDENT_ID, write the functions, and run their checks: each says at once
-what is wrong. Hand in the notebook under the name that your instructor gave you.
+what is wrong. Then save the notebook and run
+
+    lmtune homework check NOTEBOOK
+
+which reads it as the grader will. Hand it in under the name that your instructor
+gave you, and with it, in one folder, any file of yours that it imports.
 
 {titles}
 """
