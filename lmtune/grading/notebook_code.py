@@ -19,6 +19,8 @@ from lmtune.grading.scopes import ALWAYS, FUNCTIONS, Statement, called, changed,
 
 #: Too deep for Python's own parser, or for what walks its trees.
 TOO_DEEP = (RecursionError, MemoryError)
+#: Cells of which it is said what they count for.
+MOST = 500
 HERE = "{}.{}".format(*sys.version_info)
 
 
@@ -43,7 +45,7 @@ def _trees(code: str) -> Iterable[tuple[int, Statement | None, BaseException | N
     try:
         whole = [(0, code, ast.parse(code))]
     except (SyntaxError, ValueError, *TOO_DEEP):
-        whole = [(line, piece, None) for line, piece in pieces(code)]
+        whole = [(line, piece, None) for line, piece in pieces(code) or [(0, code)]]
     for line, piece, tree in whole:
         try:
             body = (tree or ast.parse(piece)).body
@@ -75,8 +77,8 @@ def _why(error: BaseException, line: int) -> str:
     if isinstance(error, TOO_DEEP):
         return "is nested too deep to be read and was left out"
     at = getattr(error, "lineno", None)
-    where = f" (its line {line + at})" if at else ""
-    said = f"is no valid Python and was left out there: {error.args[0]}{where}"
+    where = f" at its line {line + at}" if at else ""
+    said = f"is no valid Python{where} and was left out there: {error.args[0]}"
     if "f-string" in str(error.args[0]) and sys.version_info < (3, 12):
         said += f"; it is read with Python {HERE}, and Python 3.12 and newer allow more within an f-string"
     return said
@@ -189,7 +191,7 @@ def taken(request: dict) -> dict:
         "remarks": remarks,
         "student_id": stated_id(body),
         "open": answer and answer[:20000],
-        "cells": [_told(n, source, list(used.get(n, ()))) for n, source in enumerate(sources, 1)],
+        "cells": [_told(n, source, list(used.get(n, ()))) for n, source in enumerate(sources[:MOST], 1)],
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lmtune.chapters.homework import HOMEWORK
-from lmtune.grading.rehearsal import Rehearsal, rehearse
+from lmtune.grading.rehearsal import rehearse
 
 
 def check_notebook(notebook: str | Path, homework: str = "") -> bool:
@@ -19,11 +19,6 @@ def check_notebook(notebook: str | Path, homework: str = "") -> bool:
     Returns whether every part passed.  Raises ``ValueError`` when there is no such notebook, when it cannot
     be read, or when it is of no homework.
     """
-    found = rehearsed(notebook, homework)
+    found = rehearse(notebook, HOMEWORK, homework)
     print(found)
     return found.passed
-
-
-def rehearsed(notebook: str | Path, homework: str = "") -> Rehearsal:
-    """What :func:`check_notebook` prints, as a :class:`~lmtune.grading.rehearsal.Rehearsal`."""
-    return rehearse(notebook, HOMEWORK, homework)

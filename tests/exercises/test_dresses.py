@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import random
 import sys
 from collections import namedtuple
 from fractions import Fraction
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from book.cells.derive import answers
+from book.cells.derive import ROOT, answers
 from lmtune.chapters import registry
 from lmtune.exercises import exercise as ex
+from lmtune.exercises.cases import draw, feedback
 from lmtune.exercises.plain import difference, plain
+from lmtune.grading.homework import Part, cases, load_all
 
 ALL = [(c, e) for c in registry.chapters() for e in registry.exercises(c)]
 each = pytest.mark.parametrize("chapter, exercise", ALL, ids=[f"{c}/{e.id}" for c, e in ALL])
@@ -22,11 +25,11 @@ each = pytest.mark.parametrize("chapter, exercise", ALL, ids=[f"{c}/{e.id}" for 
 @pytest.fixture(autouse=True, scope="module")
 def drawn_once():
     """The cases of practice are the same each time; here they are drawn once."""
-    draw, known = ex.Exercise.cases, {}
+    drawn, known = ex.Exercise.cases, {}
 
     def cases(self):
         if id(self) not in known:
-            known[id(self)] = draw(self)
+            known[id(self)] = drawn(self)
         return known[id(self)]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -269,11 +272,6 @@ def test_how_far_numbers_may_be_apart(value, truth, near, same):
 
 
 def test_a_tie_on_which_solution_and_truth_disagree_is_drawn_again():
-    import random
-
-    from lmtune.exercises.cases import draw
-    from lmtune.grading.homework import Part
-
     given = dict(
         id="above",
         aim="Count.",
@@ -290,3 +288,23 @@ def test_a_tie_on_which_solution_and_truth_disagree_is_drawn_again():
     never = Part(**given, reference=lambda values, least: -1)
     with pytest.raises(ValueError, match="one right answer"):
         draw(never, random.Random(0))
+
+
+@pytest.mark.parametrize("dress", ["float32", "tensors", "floats for whole numbers"])
+def test_the_hidden_inputs_of_homework_take_these_dresses_too(dress):
+    known = load_all(ROOT / "instructor")
+    for part in (part for homework in known.values() for part in homework.parts):
+        for student in range(5):
+            drawn = cases(part, "a seed", f"student {student}")
+            values = [plain(DRESSES[dress](part.reference(*copy.deepcopy(c["inputs"])))) for c in drawn]
+            assert feedback(part, drawn, values) is None, (part.id, student)
+
+
+def test_hidden_inputs_take_float32_throughout():
+    """Torch's default: it passed the published examples and failed on hidden ones."""
+    known = load_all(ROOT / "instructor")
+    for part in (part for homework in known.values() for part in homework.parts):
+        for student in range(5):
+            drawn = cases(part, "a seed", f"student {student}")
+            values = [plain(part.reference(*DRESSES["float32"](c["inputs"]))) for c in drawn]
+            assert feedback(part, drawn, values) is None, (part.id, student)

@@ -202,6 +202,7 @@ def test_outputs_are_dropped_while_the_file_is_read(tmp_path):
         ("x = " + "(" * 5_000, "left out"),
         ("def f(x):\nreturn 1", "expected an indented block"),
         ("\x00", "left out"),
+        ("  x = (", "left out"),
         ("x = 1\ndef broken(:\n", "its line 2"),
         ("a.b" * 60_000, "left out"),
     ],
