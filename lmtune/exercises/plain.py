@@ -47,7 +47,7 @@ def plain(value: Any, depth: int = 0) -> Any:
             raise TypeError("a dictionary has keys that are no text")
         return {str.__str__(key): plain(v, depth + 1) for key, v in dict.items(value)}
     if isinstance(value, (numbers.Real, Decimal)):  # a fraction, NumPy's longdouble
-        return _number(value, depth)
+        return _number(value)
     if callable(getattr(value, "tolist", None)):  # arrays, tensors, series
         return plain((value.detach() if hasattr(value, "detach") else value).tolist(), depth + 1)
     raise TypeError(
@@ -61,7 +61,7 @@ def _entries(value: Any) -> Iterator[Any]:
     return next(kind for kind in (list, tuple, range, deque) if isinstance(value, kind)).__iter__(value)
 
 
-def _number(value: Any, depth: int) -> Any:
+def _number(value: Any) -> Any:
     told = value.tolist() if hasattr(value, "tolist") else None
     return told if type(told) in (bool, int, float) else float(value)
 

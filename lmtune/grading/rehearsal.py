@@ -167,7 +167,8 @@ def _missing(found: dict) -> list[str]:
     """What a hand-in should have beside its functions."""
     said = []
     if found["student_id"] in (None, NOBODY):
-        said.append(f"STUDENT_ID is {found['student_id'] or 'not set'!r}: set it to your own id")
+        stands = f"still {NOBODY!r}" if found["student_id"] else "not set"
+        said.append(f"STUDENT_ID is {stands}: set it to your own id")
     if not found["open"]:
         said.append(f"the open question has no answer behind {OPEN_MARK.strip('*')!r}")
     return said
