@@ -46,6 +46,7 @@ RIGHT = {
     "a star import that hides a builtin": ("from helpers import *", "def f(x):\n    return abs(x)"),
     "shell within a condition": ("COLAB = True\nif COLAB:\n    !pip install x\n    K = 2", "def f(x):\n    return K * x"),
     "shell of several lines": ("!pip install a \\\n  'b\n%matplotlib inline\nK = 2", "def f(x):\n    return K * x"),
+    "brackets in a command of the shell": ("!echo it's ((\n%matplotlib inline\nK = 2", "def f(x):\n    return K * x"),
     "pip without a sign": ("pip install wheel\nK = 2", "def f(x):\n    return K * x"),
     "questions": ("K = 2\nlen?\n?len\nK??\n%timeit K", "def f(x):\n    return K * x"),
     "what the shell says": ("files = !ls -l\nK = 2", "def f(x):\n    return K * x"),
