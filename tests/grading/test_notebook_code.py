@@ -46,7 +46,8 @@ RIGHT = {
     "a star import that hides a builtin": ("from helpers import *", "def f(x):\n    return abs(x)"),
     "shell within a condition": ("COLAB = True\nif COLAB:\n    !pip install x\n    K = 2", "def f(x):\n    return K * x"),
     "shell of several lines": ("!pip install a \\\n  'b\n%matplotlib inline\nK = 2", "def f(x):\n    return K * x"),
-    "brackets in a command of the shell": ("!echo it's ((\n%matplotlib inline\nK = 2", "def f(x):\n    return K * x"),
+    "brackets in a command of the shell": ("!echo it's\n!echo ((\n%matplotlib inline\nK = 2", "def f(x):\n    return K * x"),
+    "shell alone within a condition": ("COLAB = False\nif COLAB:\n    !pip install x\nelse:\n    K = 2", "def f(x):\n    return K * x"),
     "pip without a sign": ("pip install wheel\nK = 2", "def f(x):\n    return K * x"),
     "questions": ("K = 2\nlen?\n?len\nK??\n%timeit K", "def f(x):\n    return K * x"),
     "what the shell says": ("files = !ls -l\nK = 2", "def f(x):\n    return K * x"),
@@ -121,6 +122,11 @@ RIGHT = {
 @pytest.mark.parametrize("name", RIGHT)
 def test_an_ordinary_notebook_keeps_its_right_answer(answered, name):
     assert answered(*RIGHT[name], files={"helpers.py": "def abs(x):\n    return 2 * x\n"}) == 6
+
+
+@pytest.mark.parametrize("name", [name for name in RIGHT if "Python" not in name and "f-string" not in name])
+def test_what_jupyter_understands_is_read_whole(tmp_path, name):
+    assert not [r for r in taken(tmp_path, RIGHT[name])["remarks"] if "valid" in r]
 
 
 def test_nothing_runs_but_what_is_needed(tmp_path):
