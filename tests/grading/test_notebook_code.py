@@ -48,6 +48,11 @@ RIGHT = {
     "shell of several lines": ("!pip install a \\\n  'b\n%matplotlib inline\nK = 2", "def f(x):\n    return K * x"),
     "brackets in a command of the shell": ("!echo it's\n!echo ((\n%matplotlib inline\nK = 2", "def f(x):\n    return K * x"),
     "shell alone within a condition": ("COLAB = False\nif COLAB:\n    !pip install x\nelse:\n    K = 2", "def f(x):\n    return K * x"),
+    "a decorator further down": ("@twice\ndef f(x):\n    return x", "def twice(g):\n    return lambda x: 2 * g(x)"),
+    "wrapped later by the notebook's own": ("def twice(g):\n    return lambda x: 2 * g(x)", "def f(x):\n    return x", "f = twice(f)"),
+    "type hints are asked for": ("from __future__ import annotations\nimport typing", "class P:\n    x: P\ndef f(x):\n    return 2 * x if typing.get_type_hints(P)['x'] is P else 0"),
+    "annotations are values": ("def f(x: int):\n    return 2 * x if f.__annotations__['x'] is int else 0",),
+    "a long text with line ends of Windows": ("T = \"\"\"a\r\nb\"\"\"", "def f(x):\n    return x + len(T)"),
     "pip without a sign": ("pip install wheel\nK = 2", "def f(x):\n    return K * x"),
     "questions": ("K = 2\nlen?\n?len\nK??\n%timeit K", "def f(x):\n    return K * x"),
     "what the shell says": ("files = !ls -l\nK = 2", "def f(x):\n    return K * x"),
@@ -148,6 +153,10 @@ def test_nothing_runs_but_what_is_needed(tmp_path):
     ]
     assert [c["for"] for c in found["cells"]] == [["f"], ["f"], [], ["f"], [], []]
     assert found["cells"][2]["why_not"] == "no graded function needs it"
+
+
+def test_a_stub_hidden_by_its_result_stays_a_stub(tmp_path):
+    assert taken(tmp_path, ["def f(x):\n    ...", "f = f(3)"])["code"]["f"] == "def f(x):\n    ..."
 
 
 def test_a_setting_of_a_module_counts_and_another_call_of_it_does_not(tmp_path):
