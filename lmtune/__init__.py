@@ -43,6 +43,7 @@ _HOME = {
     "claim": "notebook.claims",
     "explore": "notebook.explorer",
     "check": "chapters.registry",
+    "check_notebook": "notebook.homework",
     "hint": "chapters.card",
     "card": "chapters.card",
     "passed": "chapters.card",

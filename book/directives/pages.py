@@ -131,11 +131,11 @@ class Costs(SphinxDirective):
 class HelpOf(SphinxDirective):
     """What a command of lmtune says of its options."""
 
-    required_arguments = 1
+    required_arguments, optional_arguments = 1, 1
 
     def run(self):
         said = subprocess.run(
-            [sys.executable, "-m", "lmtune", self.arguments[0], "--help"],
+            [sys.executable, "-m", "lmtune", *self.arguments, "--help"],
             cwd=ROOT,
             check=True,
             stdout=subprocess.PIPE,

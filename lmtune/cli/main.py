@@ -1,4 +1,4 @@
-"""The command line: ``lmtune finetune``, ``generate``, ``doctor``, and for instructors ``release`` and ``grade``.
+"""The command line: ``lmtune finetune``, ``generate``, ``doctor``, ``homework``, and for instructors ``release``, ``grade``.
 
 Also ``python -m lmtune``, and on several devices
 ``torchrun --nproc-per-node=2 -m lmtune finetune ...``.
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from lmtune import __version__
+from lmtune.cli.homework import add_homework
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,6 +53,7 @@ def _parser(finetunes: bool) -> argparse.ArgumentParser:
     _add_generate(commands.add_parser("generate", help="write text with a model"))
     doctor = commands.add_parser("doctor", help="say what this machine can do and what to change")
     doctor.set_defaults(run=_doctor)
+    add_homework(commands.add_parser("homework", help="check a homework notebook before you hand it in"))
     _add_grade(commands.add_parser("grade", help="grade a folder of homework (Linux)"))
     _add_release(commands.add_parser("release", help="make the students' edition of the homework"))
     return parser

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import random
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from lmtune.exercises.plain import difference, few, form, plain
+from lmtune.exercises.plain import difference, few, form, plain, size
 
 if TYPE_CHECKING:
     from lmtune.exercises.exercise import Exercise
@@ -41,14 +42,16 @@ class Feedback:
 def draw(exercise: Exercise, rng: random.Random) -> list[Case]:
     """Cases that tell every known mistake from the truth and from the other mistakes.
 
+    Where the exercise has a solution beside its truth, the two agree on each case: at a tie either may be right.
     Raises ``ValueError`` when none of :data:`DRAWS` draws does.
     """
     for _ in range(DRAWS):
         drawn = [_case(exercise, inputs) for inputs in exercise.inputs(rng)]
-        if _telling(drawn, exercise.tolerance):
+        if _telling(drawn, exercise.tolerance) and _agreed(exercise, drawn):
             return drawn
     raise ValueError(
-        f"The inputs of {exercise.id} told its mistakes apart in none of {DRAWS} draws; make them more varied."
+        f"The inputs of {exercise.id} told its mistakes apart, with one right answer, in none of {DRAWS} draws; "
+        "make them more varied."
     )
 
 
@@ -66,14 +69,35 @@ def _case(exercise: Exercise, inputs: list) -> Case:
     }
 
 
+def _scale(drawn: Sequence[Case]) -> float:
+    """How large the numbers of a usual case are: beside it the rounding of float32 is no mistake, even at 0."""
+    sizes = [found for case in drawn if (found := size(case["expected"]))]
+    return statistics.median(sizes) if sizes else 0.0
+
+
+def _agreed(exercise: Exercise, drawn: Sequence[Case]) -> bool:
+    """Whether the solution, where there is one, gives what the truth expects."""
+    reference = getattr(exercise, "reference", None)
+    if reference is None:
+        return True
+    near = _scale(drawn)
+    return all(
+        not difference(plain(reference(*copy.deepcopy(c["inputs"]))), c["expected"], exercise.tolerance, near=near)
+        for c in drawn
+    )
+
+
 def _telling(drawn: Sequence[Case], tolerance: float) -> bool:
     """Whether each mistake shows in some case, and no two are the same in all of them."""
     mistakes = [[c["mistakes"][i][0] for c in drawn] for i in range(len(drawn[0]["mistakes"]))]
     if any(all(value is None for value in column) for column in mistakes):  # one that fails everywhere
         return False
     columns = [[c["expected"] for c in drawn], *mistakes]
+    near = _scale(drawn)
     return all(
-        any(difference(x, y, tolerance) for x, y in zip(a, b)) for i, a in enumerate(columns) for b in columns[:i]
+        any(difference(x, y, tolerance, near=near) for x, y in zip(a, b))
+        for i, a in enumerate(columns)
+        for b in columns[:i]
     )
 
 
@@ -84,8 +108,10 @@ def feedback(exercise: Exercise, drawn: Sequence[Case], values: Sequence[Any]) -
     value is of another form than the right one, what the function gives back.
     """
 
+    near = _scale(drawn)
+
     def same(value: Any, expected: Any) -> bool:
-        return not difference(value, expected, exercise.tolerance)
+        return not difference(value, expected, exercise.tolerance, near=near)
 
     wrong = [i for i, (case, value) in enumerate(zip(drawn, values)) if not same(value, case["expected"])]
     if not wrong:
@@ -103,7 +129,7 @@ def feedback(exercise: Exercise, drawn: Sequence[Case], values: Sequence[Any]) -
     given = ", ".join(f"{name} = {told(v)}" for name, v in zip(exercise.parameters, case["inputs"]))
     produced, expected = few(value), few(case["expected"])
     if len(produced) >= 60 or produced == expected:  # what is long or looks alike says where it differs
-        produced = f"{produced}; {difference(value, case['expected'], exercise.tolerance)}"
+        produced = f"{produced}; {difference(value, case['expected'], exercise.tolerance, near=near)}"
     if chosen is not None:
         return Feedback(produced, expected, hints[chosen], given)
     unlike = form(value) != form(case["expected"])

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lmtune.exercises.cases import Case, Feedback, draw, feedback
-from lmtune.exercises.running import Empty, Failed, observed
+from lmtune.exercises.running import Empty, Failed, observed, shown
 
 LEVELS = ("warm-up", "core", "challenge")
 NOT_ATTEMPTED, PASSED, NOT_YET = "not attempted yet", "passed", "not yet"
@@ -45,7 +45,8 @@ class Exercise:
         otherwise: the hint where no known mistake explains the answer.
         observe: ``observe(answer, *arguments)`` gives what is compared, by default what the answer
             returns; a :class:`Feedback` ends the judgement, for an answer of the wrong kind.
-        tolerance: how far numbers may be apart, relative to the larger one.
+        tolerance: how far numbers may be apart, relative to the larger one; a tenth of it for small ones
+            beside what a usual case expects (or 1).  Whole numbers must be equal.
     """
 
     id: str
@@ -143,11 +144,3 @@ def message(found: Feedback) -> str:
         if fact
     ]
     return "\n".join(lines)
-
-
-def shown(value: Any) -> str:
-    """A value in a few words: its type, and its shape or the value itself."""
-    shape = getattr(value, "shape", None)
-    if shape is not None and len(shape) > 0:
-        return f"a {type(value).__name__} of shape {tuple(shape)}"
-    return f"{type(value).__name__} {textwrap.shorten(repr(value), 60)}"

@@ -35,7 +35,6 @@ class Part(Exercise):
 
     reference: Callable
     points: float = 10
-    tolerance: float = 1e-6
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lmtune.grading.homework import Homework, Part, load_all
-from lmtune.grading.notebook_code import needed, source_of, statements
+from lmtune.grading.notebook_code import needed, statements
+from lmtune.grading.notebook_file import source_of
 
 #: A line of a solution with fewer characters that are no blanks tells nothing.
 SHORTEST = 12
@@ -24,7 +25,12 @@ Open a notebook in Jupyter or Colab. It needs Python with the package lmtune; on
 Colab its first cell installs it. Elsewhere: {install}
 
 Set your STUDENT_ID, write the functions, and run their checks: each says at once
-what is wrong. Hand in the notebook under the name that your instructor gave you.
+what is wrong. Then save the notebook and run
+
+    lmtune homework check NOTEBOOK
+
+which reads it as the grader will. Hand it in under the name that your instructor
+gave you, and with it, in one folder, any file of yours that it imports.
 
 {titles}
 """
@@ -176,7 +182,7 @@ def solution(part: Part) -> str:
     """The solution of one part as a student would write it, with the imports that it needs."""
     module = inspect.getsource(inspect.getmodule(part.reference))
     body, _ = statements([module])
-    code = "\n\n".join(map(ast.unparse, needed(part.reference.__name__, body)))
+    code = "\n\n".join(ast.unparse(s.tree) for s in needed(part.reference.__name__, body))
     return code.replace("reference_", "")
 
 

@@ -8,14 +8,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from itertools import islice
 from pathlib import Path
 
 from lmtune.grading.csv_files import read
+from lmtune.grading.notebook_file import chosen
 from lmtune.grading.printable import printable
-
-#: Entries of one folder that are looked at for a notebook.
-LOOKED = 10_000
 
 
 @dataclass
@@ -129,35 +126,14 @@ def _choose(submission: Submission, place: Path, homework: str) -> None:
         return
     notebook = place
     if place.is_dir():
-        inside = _notebooks(place)
-        named = [p for p in inside if p.stem == homework]
-        if len(named or inside) != 1:
-            submission.problem = (
-                f"there are {len(inside)} notebooks in the folder and not one of them is {homework}.ipynb"
-                if inside
-                else "there is no notebook in the folder"
-            )
+        try:
+            notebook = chosen(place, homework)
+        except ValueError as error:
+            submission.problem = str(error)
             return
-        notebook = (named or inside)[0]
         submission.folder = notebook.parent
     submission.notebook = notebook
     submission.submitted = submission.student.submitted or _changed(notebook)
-
-
-def _notebooks(place: Path) -> list[Path]:
-    """The notebooks in a folder or, where it has none, those one folder deeper, as archives often unpack."""
-    names = _entries(place)
-    here = [path for path in names if path.suffix.lower() == ".ipynb"]
-    deeper = [path for path in names if path.is_dir() and not path.is_symlink()]
-    return here or [path for folder in deeper[:20] for path in _entries(folder) if path.suffix.lower() == ".ipynb"]
-
-
-def _entries(place: Path) -> list[Path]:
-    """What is in a folder, but for what is hidden."""
-    found = list(islice(place.iterdir(), LOOKED + 1))
-    if len(found) > LOOKED:
-        raise OSError(f"more than {LOOKED} files in one folder; hand in the notebook alone")
-    return sorted(path for path in found if not path.name.startswith((".", "__MACOSX")))
 
 
 def _changed(path: Path) -> datetime | None:

@@ -155,7 +155,7 @@ def test_code_is_taken_without_what_it_does_not_need():
         "print(f(3))",
     ]
     body, remarks = notebook_code.statements(cells)
-    code = "\n".join(__import__("ast").unparse(s) for s in notebook_code.needed("f", body))
+    code = "\n".join(s.text for s in notebook_code.needed("f", body))
     assert remarks == [] and "train" not in code and "print" not in code
     assert "FACTOR = 2" in code and "import math" in code
 
