@@ -28,7 +28,7 @@ class Limits:
     seconds: int = 20
     memory_mb: int = 1500
     address_mb: int = 8000
-    disk_mb: int = 96
+    disk_mb: int = 64
     file_mb: int = 16
     processes: int = 32
     output_mb: int = 8

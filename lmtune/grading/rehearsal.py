@@ -18,9 +18,10 @@ from pathlib import Path
 from lmtune.arguments import one_of
 from lmtune.exercises import exercise as ex
 from lmtune.exercises.exercise import Exercise
-from lmtune.grading import notebook_file, sandbox, submissions
-from lmtune.grading.grade import OPEN_MARK, judged
-from lmtune.grading.sandbox import Limits, Outcome
+from lmtune.grading import copying, notebook_file, sandbox, submissions
+from lmtune.grading.answers import OPEN_MARK, judged
+from lmtune.grading.limits import Limits
+from lmtune.grading.sandbox import Outcome
 
 #: The id that stands in a notebook as it is handed out.
 NOBODY = "example"
@@ -109,14 +110,16 @@ def rehearse(
     unprotected = sandbox.missing()
     with tempfile.TemporaryDirectory(prefix="lmtune-rehearsal-") as outer:
         folder = Path(outer) / "submission"
-        remarks = submissions.copy(submission, folder)
-        request = {"take": [p.function for p in known[name]], "notebook": "notebook.ipynb", "mark": OPEN_MARK}
+        copied = copying.copy(submission, folder)
+        if copied.problem:
+            raise ValueError(f"{submission.notebook}: {copied.problem}.")
+        request = {"take": [p.function for p in known[name]], "notebook": copying.NOTEBOOK, "mark": OPEN_MARK}
         outcome = _run(request, folder, 1, limits, bool(unprotected))
         found = outcome.replies[0] if outcome.replies else {"unreadable": f"reading it {outcome.ended}"}
         if "unreadable" in found:
             raise ValueError(f"{submission.notebook} cannot be read: {found['unreadable']}.")
         parts = [_judged(p, found["code"].get(p.function), folder, limits, bool(unprotected)) for p in known[name]]
-    remarks = [*remarks, *found["remarks"], *_missing(found)]
+    remarks = [*copied.remarks, *found["remarks"], *_missing(found)]
     return Rehearsal(name, submission.notebook, unprotected, found["cells"], remarks, parts)
 
 
@@ -130,9 +133,9 @@ def _handed_in(place: Path, homework: str) -> submissions.Submission:
         return submissions.Submission(submissions.Student(NOBODY), notebook, notebook.parent)
     if not place.is_file():
         raise ValueError(f"There is no notebook {place}; save it, and give its path or that of its folder.")
-    if place.stat().st_size > submissions.LARGEST:
+    if place.stat().st_size > copying.LARGEST:
         raise ValueError(
-            f"{place} has {place.stat().st_size / 1e6:.0f} MB, and at most {submissions.LARGEST / 1e6:.0f} MB are "
+            f"{place} has {place.stat().st_size / 1e6:.0f} MB, and at most {copying.LARGEST / 1e6:.0f} MB are "
             "read: clear its outputs and save it again."
         )
     return submissions.Submission(submissions.Student(NOBODY), place)
@@ -160,7 +163,8 @@ def _judged(part: Exercise, code: str | None, folder: Path, limits: Limits, unsa
         return Part(part.function, ex.NOT_YET, hint)
     drawn = part.cases()
     request = {"code": code, "name": part.function, "cases": [case["inputs"] for case in drawn]}
-    return Part(part.function, *judged(part, drawn, _run(request, folder, len(drawn), limits, unsafe)))
+    found = judged(part, drawn, _run(request, folder, len(drawn), limits, unsafe))
+    return Part(part.function, found.status, found.message)
 
 
 def _missing(found: dict) -> list[str]:

@@ -11,7 +11,7 @@ from book.cells.derive import ROOT
 from lmtune.chapters.homework import HOMEWORK
 from lmtune.exercises import exercise as ex
 from lmtune.grading import inside, notebook_code, notebook_file
-from lmtune.grading.grade import judged
+from lmtune.grading.answers import judged
 from lmtune.grading.homework import load_all
 from lmtune.grading.rehearsal import rehearse
 from lmtune.grading.release import solution, solved
@@ -91,7 +91,8 @@ def ran(part, code):
     drawn, replies = part.cases(), []
     cases = [case["inputs"] for case in drawn]
     inside.run({"code": code, "name": part.function, "cases": cases, "empty": False}, replies.append)
-    return judged(part, drawn, Outcome(replies, "", "", 0.0, 0.0))
+    found = judged(part, drawn, Outcome(replies, "", "", 0.0, 0.0))
+    return found.status, found.message
 
 
 @pytest.mark.skipif(not hostile.NAMESPACES, reason=hostile.NONE)

@@ -9,7 +9,7 @@ import lmtune
 from book.cells.derive import ROOT
 from lmtune.chapters.homework import HOMEWORK
 from lmtune.cli.main import main
-from lmtune.grading import rehearsal, sandbox, submissions
+from lmtune.grading import copying, rehearsal, sandbox, submissions
 from lmtune.grading.homework import load_all
 from lmtune.grading.release import solution, solved
 
@@ -86,7 +86,7 @@ def test_the_hint_of_a_known_mistake_stands_in_its_line(tmp_path, monkeypatch):
         (lambda folder: folder, "there is no notebook in the folder"),
         (lambda folder: written(folder / "n.ipynb", "dear teacher"), "not JSON"),
         (lambda folder: written(folder / "n.ipynb", hostile.notebook("x = 1")), "say which it is with --homework"),
-        (lambda folder: written(folder / "n.ipynb", " " * (submissions.LARGEST + 1)), "clear its outputs"),
+        (lambda folder: written(folder / "n.ipynb", " " * (copying.LARGEST + 1)), "clear its outputs"),
     ],
 )
 def test_what_is_no_homework_is_refused_in_a_sentence(tmp_path, capsys, make, words):
@@ -125,5 +125,5 @@ def test_a_class_may_hand_in_capital_letters_and_a_folder_deeper(tmp_path):
     students = [submissions.Student(name, folder=name) for name in ("ada", "bo")]
     (ada, bo), strangers = submissions.found(tmp_path, students, NAME)
     assert ada.notebook.name == "ada.IPYNB" and bo.problem == "" and strangers == ["eve.ipynb"]
-    submissions.copy(bo, tmp_path / "copied")
+    copying.copy(bo, tmp_path / "copied")
     assert sorted(p.name for p in (tmp_path / "copied").iterdir()) == ["mine.py", "notebook.ipynb"]
