@@ -10,12 +10,15 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 #: How the folder of one grading is named, and the file in it that is locked while it lives.
 PREFIX, LOCK = "lmtune-grading-", "lock"
+#: Seconds in which a process that was just being started lets go of what a killed grading had locked.
+PATIENCE = 3.0
 
 
 @contextmanager
@@ -61,8 +64,10 @@ def alone(out: Path) -> Iterator[None]:
     """Be the only one that writes into the report folder ``out``; ``ValueError`` when another is at work there."""
     out.mkdir(parents=True, exist_ok=True)
     path = out / ".lock"
+    until = time.monotonic() + PATIENCE
     try:
-        lock = _locked(path)
+        while (lock := _locked(path)) is None and time.monotonic() < until:
+            time.sleep(0.1)
     except OSError as error:
         raise ValueError(f"{path} cannot be locked ({error.strerror}); give another --out.") from error
     if lock is None:
