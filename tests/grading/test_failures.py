@@ -94,8 +94,10 @@ def test_copies_of_a_grading_that_was_killed_are_cleared_and_a_living_ones_stay(
     while not (found := copies()) and time.monotonic() < until:
         time.sleep(0.05)
     assert len(found) == 1 and workplace.clear() == [], "one that lives was cleared"
+    monkeypatch.setattr(workplace, "PATIENCE", 0.0)
     with pytest.raises(ValueError, match="Another grading is at work"):
         grade.grade(**given, say=lambda text: None)
+    monkeypatch.setattr(workplace, "PATIENCE", 20.0)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert copies() == found, "nothing is left behind: the test proves nothing"
