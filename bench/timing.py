@@ -112,7 +112,8 @@ def seconds_per_step(contestant: str, start: torch.nn.Module, work: Work) -> flo
     count, and nothing that a library does between two steps is missed.
     """
     model, clock = copy.deepcopy(start), []
-    model.register_forward_pre_hook(lambda *_: clock.append(time.perf_counter()))
+    # A look at the model before training, in evaluation mode, is no step.
+    model.register_forward_pre_hook(lambda module, _: clock.append(time.perf_counter()) if module.training else None)
     gc.collect()
     with quiet():
         CONTESTANTS[contestant](model, work)
