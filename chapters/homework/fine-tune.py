@@ -137,7 +137,8 @@ def at_random(seed):
 SPLITS = {"by customer": by_customer, "at random": at_random}
 
 # %% [markdown]
-# **Training.** The model is `pocket-mini` with a fresh head that has one output for each box. A run
+# **Training.** The model is `pocket-mini` with a fresh head that reads the mean over a ticket's tokens and
+# has one output for each box. A run
 # makes 64 updates of 16 tickets. Without any update it is the untrained model, a baseline.
 
 # %%
@@ -148,7 +149,8 @@ examples = lmtune.labelled(texts, classes, tokenizer)
 
 def fresh(seed):
     """The model before training."""
-    return lmtune.classifier(lmtune.load("pocket-mini")[0], len(kinds), seed=seed)
+    base = lmtune.load("pocket-mini")[0]
+    return lmtune.classifier(base, len(kinds), seed=seed, pooling="mean")
 
 
 def fine_tuned(positions, lr, seed):

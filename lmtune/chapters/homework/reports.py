@@ -68,7 +68,7 @@ AROUND = [
     "Line {} of the manual says nothing.", "I took a picture of it.", "The update came at {} in the night.",
 ]  # fmt: skip
 #: How many sentences of chatter a report has at most; one of these is drawn.
-CHATTER = (0, 1, 2, 4)
+CHATTER = (0, 1, 2, 3)
 #: How many reports of the test part were filed before; one of these is drawn.
 TWICE = (0, 0, 6, 14, 24)
 
