@@ -112,13 +112,13 @@ if passed(*PARTS):
         print(f"  such as: {mine.test[i].text}")
 
 # %% [markdown]
-# **One run** makes 24 updates of 8 reports. Its labelled reports are drawn by the seed. Each time the
+# **One run** makes 36 updates of 8 reports. Its labelled reports are drawn by the seed. Each time the
 # run comes round to them, they are recombined anew; with strength 0 they stay as they are. So both arms
 # make the same number of updates. The head sees the mean over all tokens, for what tells the kind may
 # stand anywhere in a report.
 
 # %%
-UPDATES, BATCH, tokenizer = 24, 8, lmtune.load("pocket-mini")[1]
+UPDATES, BATCH, tokenizer = 36, 8, lmtune.load("pocket-mini")[1]
 
 
 def coded(some):
@@ -160,29 +160,35 @@ def error(model, some):
 
 
 # %% [markdown]
-# **A rate for each arm**, with 16 labels and with 128: three rates of equal ratio and three seeds that
-# are used for nothing else. The loss that chooses is the error on the validation reports. If the best
-# rate is the first or the last, add one beyond it and run the cell again.
+# **A rate for each arm**, with 16 labels and with 128. The loss that chooses is the error on the
+# validation reports, over three seeds that are used for nothing else. Each rate of the list is twice
+# the one before, and the list grows until the best lies inside.
 
 # %%
-LABELS, RATES, CHOOSING = (16, 128), [1e-3, 2e-3, 4e-3], (100, 101, 102)
-rate, log = {}, {}
-
-
 def validation_error(labels, strength, lr):
-    return [error(trained(labels, strength, lr, s), mine.validation) for s in CHOOSING]
+    seeds = (100, 101, 102)
+    return [error(trained(labels, strength, lr, s), mine.validation) for s in seeds]
+
+
+def errors_at_rates(labels, strength, best=2e-3):
+    """The errors at each rate tried, and the best rate."""
+    tried, middle = {}, None
+    while best != middle:  # until both neighbours of the best were tried
+        middle = best
+        for lr in tqdm([middle / 2, middle, middle * 2], leave=False):
+            tried[lr] = tried.get(lr) or validation_error(labels, strength, lr)
+        best = min(tried, key=lambda lr: fmean(tried[lr]))
+    return tried, best
 
 
 # %% tags=["nbval-ignore-output"]
+LABELS, rate, log = (16, 128), {}, {}
 for labels in LABELS if passed(*PARTS) else ():
     for strength in (0, 0.5):
-        losses, arm = {}, (labels, strength)
-        for lr in tqdm(RATES, leave=False):
-            losses[lr] = validation_error(labels, strength, lr)
-        rate[arm] = min(losses, key=lambda lr: fmean(losses[lr]))
-        log[arm] = losses[rate[arm]]
-        told = "  ".join(f"{lr:g}: {fmean(some):.3f}" for lr, some in losses.items())
-        print(f"{labels} labels, strength {strength}: {rate[arm]:g} is best; {told}")
+        tried, best = errors_at_rates(labels, strength)
+        rate[labels, strength], log[labels, strength] = best, tried[best]
+        told = "  ".join(f"{lr:g}: {fmean(tried[lr]):.3f}" for lr in sorted(tried))
+        print(f"{labels} labels, strength {strength}: {best:g} is best; {told}")
 
 # %% [markdown]
 # **A strength.** Two more strengths get the rate of the augmented arm; your function chooses.

@@ -23,7 +23,6 @@ STUDENT_ID = "example"
 
 # %%
 import random
-from itertools import product
 from statistics import fmean
 
 import torch
@@ -171,21 +170,33 @@ def answers(model, positions):
 
 
 # %% [markdown]
-# **A rate for each split.** A list of equal ratio; the best has the least mean loss on the validation
-# tickets, over two seeds that are used for nothing else. If it is the first or the last of the list,
-# add a rate beyond it and run the cell again.
+# **A rate for each split.** The best rate has the least mean loss on the validation tickets, over two
+# seeds that are used for nothing else. The rates are those of a list in which each is twice the one
+# before, and the list grows until the best lies inside.
+
+# %%
+def validation_loss(split, lr):
+    """Mean over the two seeds that choose."""
+    losses = []
+    for seed in (100, 101):
+        train, choose, _ = split(seed)
+        rows, model = [examples[i] for i in choose], fine_tuned(train, lr, seed)
+        losses.append(lmtune.evaluate(model, rows, progress=False).loss)
+    return fmean(losses)
+
 
 # %% tags=["nbval-ignore-output"]
 PARTS = ["homework/hold-out", "homework/without-reading", "homework/beside-constant"]
-RATES, CHOOSING, best = [1e-3, 2e-3, 4e-3], (100, 101), {}
+best = {}
 for name, split in SPLITS.items() if passed(*PARTS) else ():
-    losses = dict.fromkeys(RATES, 0.0)
-    for lr, seed in tqdm([*product(RATES, CHOOSING)], leave=False):
-        train, choose, _ = split(seed)
-        rows, model = [examples[i] for i in choose], fine_tuned(train, lr, seed)
-        losses[lr] += lmtune.evaluate(model, rows, progress=False).loss / 2
-    best[name] = min(losses, key=losses.get)
-    told = "  ".join(f"{lr:g}: {loss:.3f}" for lr, loss in losses.items())
+    losses, middle = {}, None
+    best[name] = 2e-3
+    while best[name] != middle:  # until both neighbours of the best were tried
+        middle = best[name]
+        for lr in tqdm([middle / 2, middle, middle * 2], leave=False):
+            losses[lr] = losses.get(lr) or validation_loss(split, lr)
+        best[name] = min(losses, key=losses.get)
+    told = "  ".join(f"{lr:g}: {losses[lr]:.3f}" for lr in sorted(losses))
     print(f"split {name}: best rate {best[name]:g}; validation loss {told}")
 
 # %% [markdown]

@@ -170,8 +170,8 @@ if passed(*PARTS):
 best = {}
 for arm, runs in searches.items():
     losses = {rate: [] for rate in sorted({rate for rate, _ in runs})}
-    for rate, loss in runs:
-        losses[rate].append(math.inf if loss is None else loss)
+    for lr, loss in runs:
+        losses[lr].append(math.inf if loss is None else loss)
     means = {rate: fmean(some) for rate, some in losses.items()}
     best[arm] = min(means, key=means.get)
     edge = best[arm] in (min(means), max(means))

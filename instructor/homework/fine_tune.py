@@ -140,7 +140,7 @@ def hold_out(customers, boxes, share, first):
     ...  # your code here
 ''',
     hints=(
-        "Write a function that gives the distance for any set of held-out customers, and try it on small sets.",
+        "Write a function that gives the distance for any customers that are held out, and try it on a few.",
         "In each round, work out the distance that every customer left over would lead to, and take the least.",
         "min(sorted(left), key=...) takes the first name of equals; stop when that distance is not below the present one.",
     ),
@@ -316,15 +316,15 @@ def without_reading(trained, asked):
 
 
 def reference_beside_constant(labels, predicted):
-    def macro_f1(said):
+    def macro_f1(labels, predicted):
         scores = []
-        for box in set(labels) | set(said):
-            right = sum(a == b == box for a, b in zip(labels, said))
-            scores.append(2 * right / (labels.count(box) + said.count(box)))
+        for one in set(labels) | set(predicted):
+            right = sum(a == b == one for a, b in zip(labels, predicted))
+            scores.append(2 * right / (labels.count(one) + predicted.count(one)))
         return sum(scores) / len(scores)
 
     usual = max(sorted(set(labels)), key=labels.count)
-    score, constant = macro_f1(predicted), macro_f1([usual] * len(labels))
+    score, constant = macro_f1(labels, predicted), macro_f1(labels, [usual] * len(labels))
     return [score, constant, (score - constant) / (1 - constant)]
 
 
