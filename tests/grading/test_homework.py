@@ -127,24 +127,25 @@ def test_hints_open_one_at_a_time(fresh, capsys):
     card.hint("first-fine-tune/token-loss")
     assert "no hints to open" in capsys.readouterr().out
     with pytest.raises(ValueError, match="did you mean"):
-        card.hint("homework/macro-f2")
+        card.hint("homework/hold-oot")
 
 
 def test_the_card_says_how_far_one_has_come(fresh, capsys):
     part = KNOWN["schedule"].parts[0]
     registry.check(f"homework/{part.id}", part.reference)
-    registry.check("homework/updates", lambda *given: 1)
-    card.hint("homework/updates")
+    registry.check("homework/random-settings", lambda *given: 1)
+    card.hint("homework/random-settings")
     capsys.readouterr()
     card.card("homework/schedule")
     others = [p.id for p in KNOWN["schedule"].parts[2:]]
     assert capsys.readouterr().out.splitlines() == [
         f"homework/schedule: 1 of {len(others) + 2} passed.",
-        "  rates: passed.",
-        "  updates: not yet, 1 hint opened.",
+        "  next-rates: passed.",
+        "  random-settings: not yet, 1 hint opened.",
         *(f"  {name}: not checked yet." for name in others),
     ]
-    assert card.passed("homework/rates") and not card.passed("homework/rates", "homework/updates")
+    assert card.passed("homework/next-rates")
+    assert not card.passed("homework/next-rates", "homework/random-settings")
     card.card("regularization")
     assert f"regularization: 0 of {len(registry.exercises('regularization'))} passed." in capsys.readouterr().out
     with pytest.raises(ValueError, match="homework/schedule"):
@@ -152,9 +153,9 @@ def test_the_card_says_how_far_one_has_come(fresh, capsys):
 
 
 def test_a_check_survives_a_value_that_is_no_plain_data():
-    result = registry.assess("homework/updates", lambda *given: {1, 2})
+    result = registry.assess("homework/random-settings", lambda *given: {1, 2})
     assert result.status == ex.NOT_YET and "set" in result.message
     import torch
 
     grown = torch.ones(1, requires_grad=True)
-    assert registry.assess("homework/updates", lambda *given: grown * random.random()).status == ex.NOT_YET
+    assert registry.assess("homework/random-settings", lambda *given: grown * random.random()).status == ex.NOT_YET
