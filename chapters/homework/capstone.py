@@ -175,7 +175,7 @@ def trained(without, lr, seed, **more):
     if without == "all weights":
         lmtune.add_lora(model, rank=8, targets=("c_attn", "c_fc"), seed=seed)
     settings = lmtune.Config(
-        steps=48, batch_size=4, evaluate_every=8, lr=lr, seed=seed,
+        steps=60, batch_size=8, evaluate_every=10, lr=lr, seed=seed,
         schedule="constant" if without == "falling rate" else "linear",
         warmup=0 if without == "warm-up" else 6, ema=None if without == "average" else 0.8, **more)
     return model, settings, *(lmtune.windows(t, tokenizer, context=64) for t in (training, choosing))

@@ -24,7 +24,7 @@ def reference_three_parts(documents, draws):
                 group = [first if g == other else g for g in group]
     parts = [[], [], []]
     for i, g in enumerate(group):
-        parts[0 if draws[g] < 0.6 else 1 if draws[g] < 0.8 else 2].append(i)
+        parts[0 if draws[g] < 0.5 else 1 if draws[g] < 0.75 else 2].append(i)
     return parts
 
 
@@ -39,7 +39,7 @@ def _alike(a, b, *, least=min, enough=lambda shared, size: 2 * shared > size):
 
 
 def truth_parts(
-    documents, draws, *, marks=_triples, alike=_alike, leader=None, borders=(0.6, 0.8), name=None, kept=None
+    documents, draws, *, marks=_triples, alike=_alike, leader=None, borders=(0.5, 0.75), name=None, kept=None
 ):
     """By powers of the matrix of direct repeats; the options are the known mistakes."""
     found = [marks(text) for text in documents]
@@ -78,7 +78,7 @@ def _one_pass(documents, draws):
     found, parts = [_triples(text) for text in documents], []
     for i, mine in enumerate(found):
         near = [j for j in range(i) if _alike(mine, found[j])]
-        parts.append(parts[near[0]] if near else (draws[i] >= 0.6) + (draws[i] >= 0.8))
+        parts.append(parts[near[0]] if near else (draws[i] >= 0.5) + (draws[i] >= 0.75))
     return [[i for i, p in enumerate(parts) if p == part] for part in range(3)]
 
 
@@ -107,7 +107,7 @@ def parts_inputs(rng):
     for _ in range(4):
         pairs = []
         for kind in ("chain", "inside", "half", "close", "once", "pairs", "order", "capitals", "short"):
-            ranges = rng.sample([(0, 0.6), (0.6, 0.8), (0.8, 1)], 3)
+            ranges = rng.sample([(0, 0.5), (0.5, 0.75), (0.75, 1)], 3)
             pairs += [(text, round(rng.uniform(*between), 3)) for text, between in zip(_family(rng, kind), ranges)]
         rng.shuffle(pairs)
         drawn.append([list(column) for column in zip(*pairs)])
@@ -129,8 +129,8 @@ def three_parts(documents, draws):
     one that has fewer.  What repeats each other stays together, also through a third
     document that both repeat.
 
-    A group goes as the draw of its first document says: below 0.6 to training, else
-    below 0.8 to choosing, else to reporting.  No document is left out.
+    A group goes as the draw of its first document says: below 0.5 to training, else
+    below 0.75 to choosing, else to reporting.  No document is left out.
     """
     ...  # your code here
 ''',
@@ -203,7 +203,7 @@ def three_parts(documents, draws):
             lambda *c: truth_parts(*c, kept=_once_each),
             "of documents that repeat each other only the first was kept: keep all, on one side",
         ),
-        (lambda *c: truth_parts(*c, borders=(0.6, 0.9)), "the second border is wrong: choosing is from 0.6 up to 0.8"),
+        (lambda *c: truth_parts(*c, borders=(0.5, 0.9)), "the second border is wrong: choosing is from 0.5 up to 0.75"),
         (
             lambda *c: truth_parts(*c, name=lambda parts: [parts[0], parts[2], parts[1]]),
             "choosing and reporting stand the wrong way round",
@@ -621,7 +621,7 @@ def _spread_by_flooding(documents, draws):
                 home[i] = home.get(start, start)
                 waiting += [j for j in range(len(sets)) if 2 * len(sets[i] & sets[j]) > min(len(sets[i]), len(sets[j]))]
     return tuple(
-        [i for i in range(len(sets)) if low <= draws[home[i]] < high] for low, high in ((0, 0.6), (0.6, 0.8), (0.8, 2))
+        [i for i in range(len(sets)) if low <= draws[home[i]] < high] for low, high in ((0, 0.5), (0.5, 0.75), (0.75, 2))
     )
 
 

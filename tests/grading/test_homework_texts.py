@@ -46,13 +46,19 @@ def test_too_few_documents_are_refused(monkeypatch):
         own_text.documents(["word " * 4_000] * 3, "ada")
 
 
-def test_a_long_text_is_cut_and_nothing_of_it_is_lost():
-    paragraphs = [f"{i} " + "word " * (i % 300) + f"end of {i}." for i in range(130)]
-    text = "\n\n".join([*paragraphs, "y" * 2_500, "line\n" * 400])
-    found = own_text._pieces(text)
-    assert max(map(len, found)) <= own_text.DOCUMENT and all(found)
-    assert "".join("".join(found).split()) == "".join(text.split())
-    assert sum(piece.startswith(f"{i} ") for piece in found for i in range(130)) > 30, "cut where a paragraph ends"
+def test_a_long_text_is_cut_where_paragraphs_end_and_nothing_of_it_is_lost():
+    paragraphs = [f"Chapter {i}\n" + "word " * (i % 150) + f"\nend of {i}." for i in range(130)]
+    found = own_text._pieces("\n\n".join(paragraphs))
+    assert len(found) > 30 and max(map(len, found)) <= own_text.DOCUMENT
+    assert all(piece.startswith("Chapter ") for piece in found)
+    assert "".join("".join(found).split()) == "".join("".join(paragraphs).split())
+
+
+def test_what_has_no_paragraphs_is_cut_at_lines_or_wherever():
+    lines, run = own_text._pieces("line of text\n" * 400), own_text._pieces("y" * 2_500)
+    assert all(piece.endswith("line of text") for piece in lines) and len(" ".join(lines).split()) == 1_200
+    assert [len(piece) for piece in run] == [1_000, 1_000, 500]
+    assert own_text._pieces("short") == ["short"] and own_text._pieces(" \n\n ") == []
 
 
 def test_of_much_text_each_student_gets_a_draw():
@@ -65,6 +71,7 @@ def test_of_much_text_each_student_gets_a_draw():
 @pytest.mark.parametrize("student", [*STUDENTS, *map(str, range(20))])
 def test_the_made_up_manual_is_long_enough_and_repeats_itself(student):
     pages = own_text.made_up(student)
-    assert len(own_text.documents(pages, student)) >= own_text.FEWEST and pages == own_text.made_up(student)
+    assert len(own_text.documents(pages, student)) >= own_text.FEWEST
+    assert pages == own_text.made_up(student) != own_text.made_up(f"not {student}")
     lines = [set(page.splitlines()) for page in pages]
     assert sum(any(len(a & b) > len(a) / 2 for b in lines[:i]) for i, a in enumerate(lines)) > 10
