@@ -94,14 +94,14 @@ TRAINED_NUMBERS = Part(
 def trained_numbers(tensors, rank, targets, biases, whole):
     """How many numbers a fine-tune with LoRA trains.
 
-    tensors: [name, shape, store] for each tensor of the model.  A name ends in ".weight"
-    or ".bias", and the part before that is its layer: "q" in "h.0.q.weight".  Tensors
-    with the same store are one tensor with several names (tied), and count once.
+    tensors: [name, shape, store] for each tensor of the model.  A name ends in
+    ".weight" or ".bias", and the part before that is its layer: "q" in "h.0.q.weight".
+    Tensors with the same store are one tensor with several names (tied), and count once.
 
     Layers in `whole` are trained as they are.  A weight of two dimensions (m, n) whose
     layer is in `targets` is frozen, and beside it a pair of m x rank and rank x n
     numbers is trained.  Of the biases "none" are trained, or those of the layers in
-    "targets", or "all".  A layer is never in both lists, and all else is frozen.
+    "targets", or "all".  A layer is never in both lists.  All else is frozen.
     """
     ...  # your code here
 ''',
@@ -241,8 +241,8 @@ def fold(layers, updates):
     """The weights of a model with updates of low rank added, as a list of matrices.
 
     layers: [name, weight, transposed] for each, a weight as a list of rows.  It has the
-    shape (out, in), as in torch.nn.Linear, and (in, out) where transposed is True, as in
-    GPT-2's Conv1D.  updates: [name, a, b, alpha, strength], with a of (rank, in) and
+    shape (out, in), as in torch.nn.Linear, and (in, out) where transposed is True, as
+    in GPT-2's Conv1D.  updates: [name, a, b, alpha, strength], with a of (rank, in) and
     b of (out, rank).  Each adds strength * alpha / rank * b @ a to its layer; a
     layer can have none, one or several, of different ranks.
 

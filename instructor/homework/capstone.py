@@ -121,7 +121,7 @@ THREE_PARTS = Part(
     aim="Divide documents into three parts so that none repeats a document of another part.",
     stub='''\
 def three_parts(documents, draws):
-    """[training, choosing, reporting]: three lists of the numbers of documents, each rising.
+    """[training, choosing, reporting]: three lists of numbers of documents, each rising.
 
     The words of a document are text.lower().split(), and its triples are the different
     runs of three words in a row; a document of fewer words has one, all its words.  Two
@@ -254,7 +254,7 @@ UNIGRAM_BITS = Part(
     aim="Make the baseline of a language model: one that knows how frequent each token is, and nothing else.",
     stub='''\
 def unigram_bits(training, reported, vocabulary, characters):
-    """Bits per character that a model of single tokens needs for the reported documents.
+    """Bits per character that a model of single tokens needs for reported documents.
 
     training, reported: documents as lists of token ids, below `vocabulary`.  The model
     gives every token the same probability wherever it stands: its count in training
@@ -382,9 +382,9 @@ def smallest_gain(before, after, labels):
     before, after: for each document the summed loss in nats at the two evaluations;
     labels: how many labels it has.  The gain is the sum of before - after over all
     documents, divided by all labels.  Document i gained before[i] - after[i], and its
-    share was gain * labels[i]; what it gained beyond its share is e[i].  With n documents
-    the standard error is the root of n / (n - 1) times the sum of e[i] ** 2, divided by
-    the sum of all labels (the standard error of a ratio, as for any survey).
+    share was gain * labels[i]; what it gained beyond its share is e[i].  With n
+    documents the standard error is the root of n / (n - 1) times the sum of e[i] ** 2,
+    divided by the sum of all labels (the standard error of a ratio, as in any survey).
     """
     ...  # your code here
 ''',
@@ -621,7 +621,8 @@ def _spread_by_flooding(documents, draws):
                 home[i] = home.get(start, start)
                 waiting += [j for j in range(len(sets)) if 2 * len(sets[i] & sets[j]) > min(len(sets[i]), len(sets[j]))]
     return tuple(
-        [i for i in range(len(sets)) if low <= draws[home[i]] < high] for low, high in ((0, 0.5), (0.5, 0.75), (0.75, 2))
+        [i for i in range(len(sets)) if low <= draws[home[i]] < high]
+        for low, high in ((0, 0.5), (0.5, 0.75), (0.75, 2))
     )
 
 
