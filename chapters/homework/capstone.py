@@ -161,6 +161,9 @@ else:
     training, choosing, reporting = ([documents[i] for i in part] for part in parts)
     print(f"{len(training)} documents to train on, {len(choosing)} to choose with,",
           f"{len(reporting)} to report")
+    if min(map(len, parts)) < 8:
+        ready = False
+        print("One part is too small, for the text repeats itself; bring another one.")
 
 # %% tags=["nbval-ignore-output", "slow"]
 if ready:
