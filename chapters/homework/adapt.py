@@ -5,7 +5,7 @@
 # the question.*
 #
 # A workshop mends machines. Its repair notes are full of names of parts that no model has read, and
-# that the tokenizer cuts into six or seven pieces. A model of a million numbers shall sort the notes to
+# that the tokenizer cuts into about six pieces. A model of a million numbers shall sort the notes to
 # four desks, on a device that can store **20,000 numbers** for each workshop. What do you train: a
 # head, a pair of thin matrices beside each weight (LoRA), or everything? And would it help to store
 # the names as tokens of their own? It depends on how many notes there are, and it may be that you
