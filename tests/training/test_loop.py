@@ -14,7 +14,7 @@ from lmtune.training.history import Evaluated, History, Step
 from lmtune.training.loop import Config, fit, run
 from lmtune.training.losses import next_token_loss
 from lmtune.training.plan import windows_of_places
-from tests.tiny import largest_difference, ragged_examples, sgd_step, tiny_gpt2, tiny_llama, true_gradients
+from tests.tiny import largest_difference, ragged_examples, sgd, sgd_step, tiny_gpt2, tiny_llama, true_gradients
 
 BUILDERS = {"gpt2": tiny_gpt2, "llama": tiny_llama}
 
@@ -489,3 +489,25 @@ def test_what_the_model_cannot_read_is_named():
         fit(tiny_gpt2(), short, short)
     with pytest.raises(TypeError, match="make examples from texts"):
         fit(tiny_gpt2(), ["a text"])
+
+
+@pytest.mark.parametrize("log_every", [1, 3])
+def test_a_loss_of_ones_own_may_count_nothing_in_an_update(log_every):
+    """Such an update moves nothing and breaks nothing, also where the log is read late."""
+    counts = iter([1.0, 0.0, 1.0])
+
+    def loss(model, batch):
+        total, count = next_token_loss(model, batch)
+        share = next(counts)
+        return total * share, count * share
+
+    model, moved = tiny_gpt2(), []
+    weights = {n: p.detach().clone() for n, p in model.named_parameters()}
+    settings = Config(steps=3, batch_size=2, log_every=log_every, optimizer=sgd, clip=None)
+    for event in run(model, ragged_examples([5, 7]), settings, loss=loss):
+        now = {n: p.detach().clone() for n, p in model.named_parameters()}
+        moved.append((event.step, largest_difference(weights, now)))
+        weights = now
+    assert [step for step, _ in moved] == [1, 2, 3]
+    if log_every == 1:
+        assert moved[0][1] > 0 and moved[1][1] == 0 and moved[2][1] > 0
