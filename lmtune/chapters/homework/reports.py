@@ -92,7 +92,7 @@ def _written(rng: random.Random, chatter: int) -> Report:
 
 
 def _again(rng: random.Random, report: Report) -> Report:
-    """The same report, filed once more: other numbers, another case, one more sentence."""
+    """The same report, filed once more: other numbers, perhaps no capitals, one more sentence."""
     changed = ["".join(str(rng.randint(0, 9)) if c.isdigit() else c for c in one) for one in report.sentences]
-    changed = [rng.choice([str, str.lower, str.upper])(one) for one in changed]
+    changed = [rng.choice([str, str.lower])(one) for one in changed]
     return Report([*changed, rng.choice(AROUND).format(rng.randint(2, 999))], report.kind)
