@@ -135,10 +135,10 @@ from lmtune.notebook.claims import paired_interval
 PARTS = [f"homework/{part.id}" for part in HOMEWORK["adapt"]]
 SIZES, SEEDS, TARGETS = (48, 384), range(5), ("c_attn", "c_fc")
 RATES = {
-    "head": (1.6e-1, 6.4e-1, 2.56),
-    "LoRA 2": (8e-3, 1.6e-2, 3.2e-2),
-    "LoRA 8": (8e-3, 1.6e-2, 3.2e-2),
-    "full": (1e-3, 2e-3, 4e-3),
+    "head": (4e-2, 1.6e-1, 6.4e-1),
+    "LoRA 2": (4e-3, 1.2e-2, 3.6e-2),
+    "LoRA 8": (4e-3, 1.2e-2, 3.6e-2),
+    "full": (1e-3, 3e-3, 9e-3),
 }
 
 # %%
@@ -292,7 +292,9 @@ def texts_of(what, number):
 
 
 def chosen_words(texts):
-    words = {word for text in texts for word in re.findall("[a-z]+", text)}
+    """Words that follow a blank, for a token is stored together with its blank."""
+    texts = [" ".join(re.findall(" ([a-z]+)", text)) for text in texts]
+    words = set(" ".join(texts).split())
     pieces = {word: len(tokenizer(" " + word)["input_ids"]) for word in words}
     return [" " + word for word in words_to_store(texts, pieces, 2, 12 * 128, 128)]
 
