@@ -1,11 +1,13 @@
 """A class of hostile, broken and honest submissions is graded, each rightly, and nobody harms another."""
 
+import contextlib
 import csv
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import hostile
@@ -63,10 +65,12 @@ def graded(tmp_path_factory):
     write_roster(given["roster"], [*rows, ["twin", "Castor"], ["twin", "Pollux"], ["absent", ""], ["../up", ""]])
     (given["folder"] / "twin.ipynb").write_text(hostile.notebook(hostile.HONEST))
     (given["folder"] / "nobody.ipynb").write_text(hostile.notebook(hostile.HONEST))
-    before = set(os.listdir("/proc"))
-    grade.grade(**given, say=lambda text: None)
+    own = tmp_path_factory.mktemp("places")  # what these processes work in: another test's have other places
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(own))
+        grade.grade(**given, say=lambda text: None)
     workplace.remove(given["folder"] / "deep-folders")  # pytest's own removal does not follow it
-    return given, before
+    return given, own
 
 
 def record(given, name):
@@ -109,18 +113,29 @@ def test_problems_of_the_roster_are_told(graded):
 
 
 def test_no_process_is_left_behind(graded):
-    _, before = graded
-    left = []
-    for pid in filter(str.isdigit, set(os.listdir("/proc")) - before):
-        try:
+    _, own = graded
+    assert sandboxes_below(own) == []
+    assert os.listdir(own) == []
+
+
+def test_a_process_left_behind_would_be_seen(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", "input()", str(tmp_path)], stdin=subprocess.PIPE)
+    try:
+        assert len(sandboxes_below(tmp_path)) == 1
+    finally:
+        child.communicate()
+    assert sandboxes_below(tmp_path) == []
+
+
+def sandboxes_below(place):
+    """The command lines of living processes that were started for a folder below `place`."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):  # it ended meanwhile
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if str(sandbox.HERE / "inside.py").encode() in command and Path(f"/proc/{pid}/status").read_text().count(
-            "(sleeping)"
-        ):
-            left.append(command)
-    assert left == []
+            if str(place).encode() in command and int(pid) != os.getpid():
+                found.append(command)
+    return found
 
 
 def test_pages_hold_nothing_that_a_student_wrote_unescaped(graded):
