@@ -135,7 +135,7 @@ def _picture(text: str, pairs: np.ndarray, interval: PairedInterval, margin: flo
         f"{low} to {high} lies below {dot_plot.signed(-margin, places) if margin else 'zero'}"
     )
     axis = dot_plot.axis_of([*pairs, interval.low, interval.high, -margin])
-    row = dot_plot.Row(pairs, interval.difference, interval.low, interval.high)
+    row = dot_plot.Row(pairs.tolist(), interval.difference, interval.low, interval.high)
     body = dot_plot.strip(row, axis, alt, -margin if margin else None)
     body += dot_plot.scale(axis, f"difference, {unit} (left of 0 is better)")
     asked = f"; dashed: the {margin:g} asked" if margin else ""

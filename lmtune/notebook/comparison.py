@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def compare(
     return found
 
 
-def _refuse(arms, baseline: str, better: str) -> None:
+def _refuse(arms: Any, baseline: str, better: str) -> None:
     if not isinstance(arms, Mapping):
         raise TypeError(
             f"arms is a {type(arms).__name__}; it must map each arm's name to its numbers, "
@@ -158,12 +159,12 @@ def _method(found: Comparison) -> str:
 def _table(found: Comparison, unit: str, better: str, over: str) -> str:
     """The comparison as an aligned table of plain text."""
     places = _places(found)
-    cells = [
-        (row.name, f"{row.mean:.{places}f}", dot_plot.hyphened(_figures(row, places)), row.verdict)
-        for row in found.rows
-    ]
-    wide = [max(len(cell[column]) for cell in cells) for column in range(3)]
-    lines = [f"{n:<{wide[0]}}  {m:>{wide[1]}}  {f:>{wide[2]}}  {word}" for n, m, f, word in cells]
+    cells = []
+    for row in found.rows:
+        difference, half_width = dot_plot.hyphened(_figures(row, places)).split(" ± ")
+        cells.append((row.name, f"{row.mean:.{places}f}", difference, half_width, row.verdict))
+    a, b, c, d, _ = (max(map(len, column)) for column in zip(*cells))
+    lines = [f"{n:<{a}}  {m:>{b}}  {diff:>{c}} ± {half:<{d}}  {word}" for n, m, diff, half, word in cells]
     head = (
         f"mean, and difference from {found.baseline} (mean {found.baseline_mean:.{places}f}), "
         f"{unit}, over {over}; {better} is better"
@@ -182,7 +183,7 @@ def _picture(found: Comparison, pairs: Sequence[np.ndarray], unit: str, better: 
         good = " good" if row.verdict == better else ""
         parts += [
             f'<div class="name">{escape(row.name)}</div>',
-            dot_plot.strip(dot_plot.Row(d, row.difference, row.low, row.high), axis, alt),
+            dot_plot.strip(dot_plot.Row(d.tolist(), row.difference, row.low, row.high), axis, alt),
             f'<div class="figures">{_figures(row, places)} <span class="word{good}">{row.verdict}</span></div>',
         ]
     title = f"difference from {found.baseline}, {unit}"

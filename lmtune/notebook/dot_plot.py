@@ -84,7 +84,9 @@ def axis_of(values: Iterable[float]) -> Axis:
     """An axis with two to six ticks that holds all finite ``values`` and zero, and ends at quarters of a step."""
     values = [0.0, *values]
     low, high = min(values), max(values)
-    span = (high - low) or 1.0
+    if low == high:  # nothing but zeros
+        low, high = -1.0, 1.0
+    span = high - low
     size = 10.0 ** math.floor(math.log10(span / 4))
     step = size * next(s for s in STEPS if s * size >= span / 4 * (1 - 1e-9))
     margin, quarter = 0.05 * span, step / 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -144,7 +144,7 @@ def _place(value: float) -> int:
     return -math.floor(math.log10(abs(value)))
 
 
-def _losses(name: str, values) -> np.ndarray:
+def _losses(name: str, values: Any) -> np.ndarray:
     try:
         if isinstance(values, (str, Mapping)):
             raise TypeError
