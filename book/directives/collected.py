@@ -12,6 +12,8 @@ import nbformat
 from docutils import nodes
 
 from book.cells.derive import notebook_path
+from lmtune.notebook.claims import CHECKED
+from lmtune.notebook.dot_plot import MARK
 
 HEADING = re.compile(r"^(#{1,4}) (.+?)\s*$", re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -41,6 +43,13 @@ class Section:
         return self.title.replace("`", "")
 
 
+def said(output):
+    """What an output prints: its text, or the plain text of a claim or comparison that drew itself."""
+    data = output.get("data", {})
+    drawn = any(mark in data.get("text/html", "") for mark in (CHECKED, MARK))
+    return data["text/plain"] + "\n" if drawn else output.get("text", "")
+
+
 @cache
 def sections(chapter):
     """The sections of a chapter's notebook, in order."""
@@ -53,7 +62,7 @@ def sections(chapter):
                 found.append(Section(heading[2], len(heading[1]), below.split("\n\n")[0]))
         elif found:
             for output in cell.get("outputs", []):
-                printed = output.get("text", "")
+                printed = said(output)
                 found[-1].printed += printed
                 found[-1].claims += [line[len(HOLDS) :] for line in printed.splitlines() if line.startswith(HOLDS)]
                 shown = output.get("data", {}).get("text/html", "")
