@@ -17,8 +17,8 @@ import lmtune
 FOLDER = Path(lmtune.__file__).parent / "chapters"
 
 
-def write(study: str, design: dict, results: dict, cpu_seconds: float, libraries=(), compact: bool = False) -> None:
-    """Write ``CHAPTER/recorded/STUDY.json``; a loss that is infinite is recorded as "diverged".
+def write(study: str, design: dict, results: dict, cpu_seconds: float, libraries=(), compact: bool = False) -> Path:
+    """Write ``CHAPTER/recorded/STUDY.json``, and return its path; a loss that is infinite is recorded as "diverged".
 
     Args:
         study: the chapter and the module in its ``studies`` that made it, such as ``"optimization/norms"``.
@@ -47,3 +47,4 @@ def write(study: str, design: dict, results: dict, cpu_seconds: float, libraries
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text + "\n", encoding="utf-8")
     print(f"wrote {study}.json after {record['CPU seconds']} CPU-seconds")
+    return path
