@@ -109,9 +109,9 @@ def together(design: Design, runner: Runner, searches: Mapping[str, Search], see
         ]
         losses = iter(found["loss"] for found in runner.losses(jobs, what))
         for name, asked in list(wanted.items()):
-            means = [sum(next(losses) for _ in seeds) / len(seeds) for _ in asked]
+            answers = [[rounded(next(losses)) for _ in seeds] for _ in asked]
             try:
-                wanted[name] = searches[name].send(means)
+                wanted[name] = searches[name].send(answers)
             except StopIteration as stop:
                 ended[name] = stop.value
                 del wanted[name]
@@ -124,7 +124,7 @@ def described(tuned: Tuned, results: list[dict]) -> dict:
     return {
         "best": tuned.best,
         "stands": tuned.stands,
-        "tried": [{**settings, "loss": rounded(loss)} for settings, loss in tuned.tried],
+        "tried": [{**settings, "losses": losses} for settings, losses in tuned.tried],
         **{name: [rounded(result[name]) for result in results] for name in names},
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from datetime import date
@@ -40,7 +41,7 @@ def write(study: str, design: dict, results: dict, cpu_seconds: float, libraries
         "design": design,
         "results": results,
     }
-    text = json.dumps(record, indent=None if compact else 1).replace("Infinity", '"diverged"')
+    text = json.dumps(_with_words(record), indent=None if compact else 1)
     if compact:
         text = text.replace('"results"', '\n"results"').replace("}, {", "},\n{")
     path = FOLDER / chapter / "recorded" / f"{name}.json"
@@ -48,3 +49,12 @@ def write(study: str, design: dict, results: dict, cpu_seconds: float, libraries
     path.write_text(text + "\n", encoding="utf-8")
     print(f"wrote {study}.json after {record['CPU seconds']} CPU-seconds")
     return path
+
+
+def _with_words(value):
+    """The same value with "diverged" for an infinite number, which JSON has not."""
+    if isinstance(value, dict):
+        return {name: _with_words(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_words(one) for one in value]
+    return "diverged" if isinstance(value, float) and math.isinf(value) else value

@@ -6,6 +6,7 @@ A run is a function of its arguments, so a study that was killed goes on where i
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import time
@@ -18,6 +19,8 @@ from typing import NamedTuple
 
 import torch
 from tqdm.auto import tqdm
+
+from lmtune.bars import shown
 
 
 class Job(NamedTuple):
@@ -84,7 +87,7 @@ class Runner:
     def losses(self, jobs: list[Job], what: str) -> list[dict]:
         """The result of each job, in order; ``what`` stands at the progress bar."""
         missing = list({job.key: job for job in jobs if job.key not in self.journal.results}.values())
-        for job, (found, seconds) in tqdm(self._made(missing), desc=what, total=len(missing), disable=not missing):
+        for job, (found, seconds) in tqdm(self._made(missing), desc=what, total=len(missing), **shown(bool(missing))):
             self.journal.add(job, found, seconds)
         return [self.journal.results[job.key] for job in jobs]
 
@@ -98,9 +101,9 @@ class Runner:
 
 
 def timed(run: Run, job: Job) -> tuple[dict, float]:
-    """What ``run`` finds, and the CPU-seconds that it took."""
+    """What ``run`` finds, and the CPU-seconds that it took; a loss that is no number diverged."""
     began = time.process_time()
-    found = {name: float(value) for name, value in run(job).items()}
+    found = {name: math.inf if math.isnan(value) else float(value) for name, value in run(job).items()}
     return found, time.process_time() - began
 
 

@@ -87,13 +87,12 @@ def _of_tuning(arm: Arm, found: Mapping) -> list[str]:
     best, tried = found["best"], found["tried"]
     if set(best) != set(arm.tuned):
         return [f"has a best {', '.join(best) or 'of nothing'}, and tunes {', '.join(arm.tuned) or 'nothing'}"]
-    losses = {tuple(one[setting] for setting in arm.tuned): one["loss"] for one in tried}
-    if losses.get(tuple(best[setting] for setting in arm.tuned)) != min(losses.values()):
-        return ["was not reported at its best settings"]
     said = []
     for setting in arm.tuned:
         others = [other for other in arm.tuned if other != setting]
-        values = [one[setting] for one in tried if all(one[other] == best[other] for other in others)]
-        if tuning.stands(arm, setting, values, best[setting]) == tuning.EDGE:
-            said.append(f"is best at the edge of what was tried, {setting} = {best[setting]:g} of {sorted(values)}")
+        along = {one[setting]: one["losses"] for one in tried if all(one[other] == best[other] for other in others)}
+        if tuning.best_of(along) != best[setting]:
+            said.append(f"was reported at {setting} = {best[setting]:g}, and {tuning.best_of(along):g} was better")
+        elif tuning.stands(arm, setting, along) == tuning.EDGE:
+            said.append(f"is best, or does not yet harm, at the edge of what was tried: {setting} of {sorted(along)}")
     return said
