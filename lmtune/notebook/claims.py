@@ -134,7 +134,7 @@ def _picture(text: str, pairs: np.ndarray, interval: PairedInterval, margin: flo
         f"{len(pairs)} dots from {least} to {most} {unit}, mean {mean}; the {100 * LEVEL:.0f} % interval from "
         f"{low} to {high} lies below {dot_plot.signed(-margin, places) if margin else 'zero'}"
     )
-    axis = dot_plot.axis_of([*pairs, interval.low, interval.high, -margin])
+    axis = dot_plot.axis_of([*pairs, interval.low, interval.high])  # what is asked lies between these and zero
     row = dot_plot.Row(pairs.tolist(), interval.difference, interval.low, interval.high)
     body = dot_plot.strip(row, axis, alt, -margin if margin else None)
     body += dot_plot.scale(axis, f"difference, {unit} (left of 0 is better)")

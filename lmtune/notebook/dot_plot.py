@@ -22,17 +22,17 @@ BLUE = "#2f80d0"
 LANES = (0, -4, 4, -8, 8)
 STEPS = (1, 2, 2.5, 5, 10)
 # What a host lays over figures, paragraphs and pictures is not known: everything that matters is set.
-# Dark pages say so in the book, Colab, JupyterLab and VS Code, in this order; elsewhere the blue serves both.
+# A dark page says so itself, in the book, Colab, JupyterLab and VS Code in this order, and gets a lighter blue.
+# What the system prefers is not asked: a light notebook on a dark system stays light.
 STYLE = """<style>
 .lmtune-plot{container-type:inline-size;box-sizing:border-box;max-width:44rem;min-width:15rem;margin:1rem 0;
 padding:.8rem 1.2rem;border-radius:8px;background:rgba(128,128,128,.08);color:inherit;line-height:1.4;break-inside:avoid}
 .lmtune-plot .say{font-weight:600;margin:0 0 .5rem}
-.lmtune-plot figcaption{font-size:.875em;font-style:normal;text-align:left;color:inherit;margin:.5rem 0 0;padding:0}
+.lmtune-plot figcaption{font-size:.875em;font-style:normal;font-weight:400;text-align:left;color:inherit;margin:.5rem 0 0;padding:0}
 .lmtune-plot .strip{position:relative;align-self:stretch;min-height:32px}
 .lmtune-plot .axis{font-size:12px;text-align:center;opacity:.8;margin:0}
-.lmtune-plot circle,.lmtune-plot .bar{fill:var(--lmtune-dots,#2f80d0)}
-html[data-theme=dark] .lmtune-plot,html[theme=dark] .lmtune-plot,[data-jp-theme-light=false] .lmtune-plot,
-.vscode-dark .lmtune-plot{--lmtune-dots:#64aef5}
+:is(html[data-theme=dark],html[theme=dark],[data-jp-theme-light=false],.vscode-dark) .lmtune-plot :is(circle,.bar)
+{fill:#64aef5}
 .lmtune-rows{display:grid;grid-template-columns:fit-content(36%) minmax(7rem,1fr) auto;grid-auto-flow:row dense;
 column-gap:1rem;align-items:center;font-size:.9375em}
 .lmtune-rows>*{grid-column:2}

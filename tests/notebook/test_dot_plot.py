@@ -112,6 +112,19 @@ def test_a_picture_needs_nothing_but_itself():
     assert not re.search(r"<script|\bid=|\bhref=|url\(|@import|\bon\w+=|http(?!://www\.w3\.org/2000/svg)", page)
 
 
+def luminance(colour):
+    """Relative luminance of "#rrggbb" (WCAG 2.2)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#f3f4f5", "#121212", "#29313d"])
+def test_dots_are_seen_on_light_and_dark(ground):
+    lighter, darker = sorted([luminance(dot_plot.BLUE), luminance(ground)], reverse=True)
+    assert (lighter + 0.05) / (darker + 0.05) >= 3
+
+
 @pytest.mark.parametrize(
     "value, places, text",
     [
