@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from book import serve
 from book.build import HTML
+from book.site import form_check, glossary
 from book.site import formula_check as formulas
-from book.site import glossary
 from book.site.page import HEAVIEST, inspect_page, weight
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -27,7 +27,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-WIDTHS = (1400, 375)
+WIDTHS = (form_check.WIDTH, 375)
 SCHEMES = ("light", "dark")
 #: Opened without a server as well, as from a USB stick.
 FROM_DISK = ("index.html", "chapters/regularization.html", "search.html")
@@ -94,6 +94,9 @@ def visit(browser, address, name, width, scheme, tally, screenshots):
     if screenshots:
         screenshots.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=screenshots / f"{Path(name).stem}-{width}-{scheme}.png", full_page=True)
+    if width == form_check.WIDTH:  # before the folds are opened
+        found = form_check.problems(page)
+        tally(not found, f"{where}: {'; '.join(found)}")
     inspect_page(page, where, scheme, tally)
     tally(not watch.outside, f"{where}: asked outside for {watch.outside}")
     tally(not watch.missing, f"{where}: files missing: {watch.missing}")

@@ -2,7 +2,7 @@
 
 import re
 
-from book.cells.derive import ROOT
+from book.cells.places import ROOT
 
 PAGE = ROOT / "reference" / "glossary.md"
 #: The names of the pages that a search for a text would list.

@@ -8,7 +8,8 @@ import tomllib
 import yaml
 
 from book import address
-from book.cells.derive import PLACEHOLDER, ROOT
+from book.cells.derive import PLACEHOLDER
+from book.cells.places import ROOT
 
 PROSE = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 CHECKLIST = (ROOT / "reference" / "checklist.md").read_text("utf-8")
