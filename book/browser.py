@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from book import serve
 from book.build import HTML
-from book.site import form_check, glossary
+from book.site import form_check, glossary, progress_check
 from book.site import formula_check as formulas
 from book.site.page import HEAVIEST, inspect_page, weight
 
@@ -106,7 +106,7 @@ def visit(browser, address, name, width, scheme, tally, screenshots):
 
 
 def search_and_compute(page, address, tally):
-    """The search finds the glossary's terms, and the formulas of the page give what lmtune does."""
+    """The search finds the glossary's terms, the formulas of the page give what lmtune does, and progress is kept."""
     unfound = glossary.unfound(page, address)
     tally(not unfound, f"the search does not find these terms of the glossary: {', '.join(unfound)}")
     print(f"browser: {len(glossary.terms())} terms of the glossary searched for", flush=True)
@@ -114,6 +114,9 @@ def search_and_compute(page, address, tally):
     found = formulas.differences(page)
     tally(not found, "; ".join(found))
     print("browser: the formulas that a page computes held against lmtune", flush=True)
+    found = progress_check.problems(page, address)
+    tally(not found, "; ".join(found))
+    print("browser: progress marked, loaded again, saved, forgotten and read back", flush=True)
 
 
 def look(executable, screenshots):
