@@ -170,6 +170,8 @@ def test_a_claim_is_marked_in_the_page():
 def test_what_is_read_aloud_of_a_fold_and_of_an_arrow_says_what_it_opens():
     html = '<summary aria-label="Toggle hidden content">\n<p>Draws</p></summary>'
     assert finish.finish(html) == "<summary>\n<p>Draws</p></summary>"
+    html = '<pre><span></span><span class="c1"># @title Draws</span>\n<span class="n">x</span>'
+    assert finish.finish(html) == '<pre><span></span><span class="n">x</span>'
     html = '<summary><span class="toctree-toggle" role="presentation"></span></summary>'
     assert finish.finish(html).startswith('<summary aria-label="Pages of this part"><span')
 
