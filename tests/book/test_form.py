@@ -103,7 +103,8 @@ def test_a_block_may_hold_a_fence():
 
 
 @pytest.mark.parametrize(
-    "given", ["", 'source=""', 'source="A text, 2024"', 'source="A text, example.org"', 'source="A text, example.org, May"']
+    "given",
+    ["", 'source=""', 'source="A text, 2024"', 'source="A text, example.org"', 'source="A text, example.org, May"'],
 )
 def test_a_mistake_without_a_source_that_can_be_looked_up_is_refused(given):
     with pytest.raises(ValueError, match="names no source"):
