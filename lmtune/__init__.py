@@ -41,6 +41,7 @@ _HOME = {
     "generate": "models.generation",
     "History": "training.history",
     "claim": "notebook.claims",
+    "compare": "notebook.comparison",
     "explore": "notebook.explorer",
     "check": "chapters.registry",
     "check_notebook": "notebook.homework",

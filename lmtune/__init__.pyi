@@ -25,6 +25,7 @@ from lmtune.models.lora import add_lora as add_lora
 from lmtune.models.lora import merge_lora as merge_lora
 from lmtune.models.vocabulary import add_tokens as add_tokens
 from lmtune.notebook.claims import claim as claim
+from lmtune.notebook.comparison import compare as compare
 from lmtune.notebook.explorer import explore as explore
 from lmtune.notebook.homework import check_notebook as check_notebook
 from lmtune.plots import figure as figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from datetime import date
@@ -17,8 +18,8 @@ import lmtune
 FOLDER = Path(lmtune.__file__).parent / "chapters"
 
 
-def write(study: str, design: dict, results: dict, cpu_seconds: float, libraries=(), compact: bool = False) -> None:
-    """Write ``CHAPTER/recorded/STUDY.json``; a loss that is infinite is recorded as "diverged".
+def write(study: str, design: dict, results: dict, cpu_seconds: float, libraries=(), compact: bool = False) -> Path:
+    """Write ``CHAPTER/recorded/STUDY.json``, and return its path; a loss that is infinite is recorded as "diverged".
 
     Args:
         study: the chapter and the module in its ``studies`` that made it, such as ``"optimization/norms"``.
@@ -40,10 +41,20 @@ def write(study: str, design: dict, results: dict, cpu_seconds: float, libraries
         "design": design,
         "results": results,
     }
-    text = json.dumps(record, indent=None if compact else 1).replace("Infinity", '"diverged"')
+    text = json.dumps(_with_words(record), indent=None if compact else 1)
     if compact:
         text = text.replace('"results"', '\n"results"').replace("}, {", "},\n{")
     path = FOLDER / chapter / "recorded" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text + "\n", encoding="utf-8")
     print(f"wrote {study}.json after {record['CPU seconds']} CPU-seconds")
+    return path
+
+
+def _with_words(value):
+    """The same value with "diverged" for an infinite number, which JSON has not."""
+    if isinstance(value, dict):
+        return {name: _with_words(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_words(one) for one in value]
+    return "diverged" if isinstance(value, float) and math.isinf(value) else value

@@ -14,7 +14,7 @@ from book.cells.derive import colab_code, derive
 from book.cells.places import ROOT, notebook_path
 
 SKIPPED = {"nbval-skip", "skip-execution"}
-SPEAKING = {"print", "display", "claim", "check", "explore"}  # calls that always show something
+SPEAKING = {"print", "display", "claim", "check", "compare", "explore", "finding"}  # calls that always show something
 FENCE = re.compile(r"^\s*(?:`{3,}|~{3,}|:{3,})\s*\{", re.MULTILINE)
 COLONS = re.compile(r"^\s*:{3,}", re.MULTILINE)
 ROLE = re.compile(r"\{(?:ref|doc|numref|eq|cite|cite:[pt]|term|math|download|func|class|mod|meth|py:\w+)\}`")

@@ -1,7 +1,8 @@
 """Pytest plugin: nbval compares what the normaliser stores, and trusts no unrun cell.
 
 By itself nbval compares progress bars and warnings too, which are not stored,
-and passes every cell that was never executed.
+and passes every cell that was never executed.  A claim that drew itself is
+compared as `drawn` says.
 """
 
 import pytest
@@ -9,6 +10,7 @@ from jupyter_client.manager import KernelManager
 from nbval import kernel
 from nbval.plugin import IPyNbCell
 
+from book.cells.drawn import settled
 from book.cells.execute import connection
 from book.cells.normalise import stored_outputs
 
@@ -24,7 +26,7 @@ def pytest_configure():
         return
 
     def compare_normalised(cell, test, ref, skip_compare=None):
-        return compare(cell, stored_outputs(test), stored_outputs(ref), skip_compare)
+        return compare(cell, *settled(stored_outputs(test), stored_outputs(ref)), skip_compare)
 
     compare_normalised.normalised = True
     IPyNbCell.compare_outputs = compare_normalised

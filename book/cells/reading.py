@@ -10,7 +10,7 @@ WORDS_A_MINUTE = 230
 SECONDS_A_LINE = 3  # of visible code
 SECONDS_A_PICTURE = 20
 #: Calls that leave a picture or a table; a claim does where it compares.
-PICTURES = {"show", "explore"}
+PICTURES = {"show", "explore", "compare", "finding"}
 WORD = re.compile(r"[^\W_]+(?:['’.,-]\w+)*")
 #: Of a fold only its summary is seen, and of a fenced block its code.
 FOLD = re.compile(r"<details\b.*?<summary>(.*?)</summary>.*?</details>", re.DOTALL)

@@ -14,6 +14,8 @@ from docutils import nodes
 
 from book.cells import blocks
 from book.cells.places import notebook_path
+from lmtune.notebook.claims import CHECKED
+from lmtune.notebook.dot_plot import MARK
 
 HEADING = re.compile(r"^(#{1,4}) (.+?)\s*$", re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -44,6 +46,13 @@ class Section:
     def plain(self):
         """Its title without the marks of Markdown."""
         return self.title.replace("`", "")
+
+
+def said(output):
+    """What an output prints: its text, or the plain text of a claim or comparison that drew itself."""
+    data = output.get("data", {})
+    drawn = any(mark in data.get("text/html", "") for mark in (CHECKED, MARK))
+    return data["text/plain"] + "\n" if drawn else output.get("text", "")
 
 
 @cache
@@ -80,7 +89,7 @@ def begun(text, page):
 def take(section, outputs):
     """Add to a section what outputs say."""
     for output in outputs:
-        printed = output.get("text", "")
+        printed = said(output)
         section.printed += printed
         section.claims += [line[len(HOLDS) :] for line in printed.splitlines() if line.startswith(HOLDS)]
         shown = output.get("data", {}).get("text/html", "")

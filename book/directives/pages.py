@@ -22,9 +22,9 @@ from book import measure
 from book.cells.places import ROOT, names, pages_of, parts
 from book.directives import collected
 
-#: The difference, its unit, half its interval and the seeds, behind a claim.
-FIGURES = re.compile(r"\(difference (\S+) (.*?) ± (\S+),[^)]* over (\d+) seeds\)$")
-SHORT = r"(\1 ± \3 \2, \4 seeds)"
+#: The difference, its unit, half its interval and what was repeated, behind a claim.
+FIGURES = re.compile(r"\(difference (\S+) (.*?) ± (\S+),[^)]* % paired t over (\d+ .*)\)$")
+SHORT = r"(\1 ± \3 \2, \4)"
 WORKS = ROOT / "reference" / "bibliography.toml"
 
 

@@ -262,6 +262,13 @@ else:
 # **Your answer:**
 
 # %% [markdown]
+# ## Before you hand in
+#
+# Save this notebook and let it be read as the grader will read it: in a terminal with
+# `lmtune homework check fine-tune.ipynb`, or here with `lmtune.check_notebook("fine-tune.ipynb")`; the name is the one
+# under which you saved it. It says which cells count, and whether each part passes on its own.
+
+# %% [markdown]
 # ## How far you have come
 
 # %%

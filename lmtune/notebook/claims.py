@@ -2,7 +2,8 @@
 
 The book says nothing that a cell does not measure.  A sentence such as "a
 pretrained model beats random weights" is followed by the cell that measures it,
-and that cell ends in :func:`claim`.
+and that cell ends in :func:`claim`.  In a notebook a comparison draws itself, and a
+fact is one line; what a test or another page reads is the ``text/plain`` beside it.
 """
 
 from __future__ import annotations
@@ -11,35 +12,22 @@ import importlib.metadata
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from html import escape
 
 import numpy as np
 import torch
 
-#: The level of every interval that the book prints.
-LEVEL = 0.95
+from lmtune import plots
+from lmtune.notebook import dot_plot
+from lmtune.notebook.intervals import LEVEL, PairedInterval, decimals, interval_of, paired_differences, repeated
+from lmtune.notebook.intervals import paired_interval as paired_interval  # chapters import it from here
+
+#: The mark by which a fact that held is found in a stored output.
+CHECKED = 'class="lmtune-checked"'
 
 
 class ClaimFailed(AssertionError):
     """A claim that the measurement does not bear out."""
-
-
-class PairedInterval(NamedTuple):
-    """``difference`` ± ``half_width``, from ``n`` pairs, in the unit of the losses."""
-
-    difference: float
-    half_width: float
-    n: int
-
-    @property
-    def low(self) -> float:
-        """The lower end."""
-        return self.difference - self.half_width
-
-    @property
-    def high(self) -> float:
-        """The upper end."""
-        return self.difference + self.half_width
 
 
 @dataclass(frozen=True)
@@ -60,39 +48,6 @@ class Verdict:
         """Show nothing: ``claim`` has printed it, and a cell may end in a claim."""
 
 
-def paired_interval(better: Sequence[float], worse: Sequence[float], level: float = LEVEL) -> PairedInterval:
-    """The paired-t confidence interval of ``better[i] - worse[i]``.
-
-    With d the n differences, it is ``mean(d) ± t * sd(d) / sqrt(n)``, where sd
-    divides by n - 1 and t is the ``(1 + level) / 2`` quantile of Student's t
-    with n - 1 degrees of freedom (Student 1908, "The probable error of a mean";
-    the quantile from ``scipy.stats.t.ppf``).
-
-    Args:
-        better, worse: one number for each seed, the same seeds in the same order.
-        level: between 0 and 1.
-
-    Raises ``ValueError`` on fewer than two pairs, unequal lengths, a number
-    that is not finite, or a level outside (0, 1); ``TypeError`` on what is no
-    sequence of numbers.
-    """
-    from scipy import stats
-
-    a, b = _losses("better", better), _losses("worse", worse)
-    if len(a) != len(b):
-        raise ValueError(
-            f"better has {len(a)} losses and worse has {len(b)}; pairs need the "
-            "same seeds in both: run the missing seeds"
-        )
-    if len(a) < 2:
-        raise ValueError(f"an interval needs at least 2 pairs and got {len(a)}; run more seeds (the book uses 5)")
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level}; it must lie between 0 and 1, for example {LEVEL}")
-    d, n = a - b, len(a)
-    t = stats.t.ppf((1 + level) / 2, n - 1)
-    return PairedInterval(float(d.mean()), float(t * d.std(ddof=1) / math.sqrt(n)), n)
-
-
 def claim(
     text: str,
     holds: bool | None = None,
@@ -101,14 +56,16 @@ def claim(
     worse: Sequence[float] | None = None,
     margin: float = 0.0,
     unit: str = "nats",
+    over: str | None = None,
     versions: Mapping[str, str | Sequence[str]] | None = None,
 ) -> Verdict:
-    """Print whether ``text`` holds, with the figure; raise when it does not.
+    """Show whether ``text`` holds, with the figure; raise when it does not.
 
     Two forms.  ``claim(text, holds)`` for a fact.  ``claim(text, better=...,
     worse=...)`` for losses, one for each seed and paired by seed (lower is
     better): it holds when the 95 % paired-t interval of better minus worse
-    (:func:`paired_interval`) lies below ``-margin``.
+    (:func:`~lmtune.notebook.intervals.paired_interval`) lies below ``-margin``,
+    and is drawn: a dot for each pair, the interval, the mean and zero.
 
     Args:
         text: the sentence that is claimed.
@@ -116,6 +73,8 @@ def claim(
         better, worse: the losses, in ``unit``.
         margin: how much better it must be at least, in ``unit``; not negative.
         unit: printed behind the difference.
+        over: what the pairs are, with their number, when they are not seeds:
+            ``"5 orders of the training data"``.
         versions: for a claim about a fault of a library, the versions it was
             seen in: ``{"transformers": "5.23.0"}``, or several in a tuple.
             Where another version is installed the outcome is printed, and
@@ -128,35 +87,72 @@ def claim(
     if not isinstance(text, str) or not text.strip():
         raise TypeError(f'a claim starts with its sentence, and got {text!r}; write claim("what is claimed", ...)')
     if better is None and worse is None:
+        if over is not None:
+            raise TypeError(f"over is {over!r}, and a fact is not repeated; leave it out, or give better= and worse=")
         verdict = Verdict(text, _truth(holds))
+        line, page = text, _checked(text)
     elif holds is not None or better is None or worse is None:
         raise TypeError("a claim takes either one truth value or both better= and worse=; give one of the two forms")
     else:
-        verdict = _compare(text, better, worse, margin)
-    line = verdict.text + _figures(verdict, margin, unit)
-    return _report(verdict, line, _other_versions(versions or {}))
+        _refuse_margin(margin)
+        pairs = paired_differences(better, worse)
+        interval, over = interval_of(pairs, LEVEL), repeated(over, len(pairs))
+        verdict = Verdict(text, interval.high < -margin, *interval)
+        line = f"{text} {_figures(interval, margin, unit, over)}"
+        page = _picture(text, pairs, interval, margin, unit, over)
+    return _report(verdict, line, page, _other_versions(versions or {}))
 
 
-def _report(verdict: Verdict, line: str, strangers: str) -> Verdict:
+def _report(verdict: Verdict, line: str, page: str, strangers: str) -> Verdict:
     if strangers:
         outcome = "it holds here too" if verdict.holds else "it does not hold here"
         print(f"not the version this was seen in ({strangers}); {outcome}: {line}")
     elif not verdict.holds:
         raise ClaimFailed(f"claim fails: {line}")
     else:
-        print(f"claim holds: {line}")
+        plots.publish(page, f"claim holds: {line}")
     return verdict
 
 
-def _compare(text: str, better, worse, margin: float) -> Verdict:
+def _checked(text: str) -> str:
+    """A fact as one line of HTML; its look stands in it, for a page shows a hundred of them."""
+    return (
+        f'<p {CHECKED} style="margin:.25em 0;line-height:1.4">'
+        '<span aria-hidden="true">\N{CHECK MARK}</span> <i>checked:</i> '
+        f"{escape(text)}</p>"
+    )
+
+
+def _picture(text: str, pairs: np.ndarray, interval: PairedInterval, margin: float, unit: str, over: str) -> str:
+    """A comparison as HTML: the sentence, its dots on an axis, and the figure."""
+    places = decimals(interval.difference, interval.half_width)
+    mean, low, high, least, most = (
+        dot_plot.signed(value, places)
+        for value in (interval.difference, interval.low, interval.high, pairs.min(), pairs.max())
+    )
+    alt = (
+        f"{len(pairs)} dots from {least} to {most} {unit}, mean {mean}; the {100 * LEVEL:.0f} % interval from "
+        f"{low} to {high} lies below {dot_plot.signed(-margin, places) if margin else 'zero'}"
+    )
+    axis = dot_plot.axis_of([*pairs, interval.low, interval.high])  # what is asked lies between these and zero
+    row = dot_plot.Row(pairs.tolist(), interval.difference, interval.low, interval.high)
+    body = dot_plot.strip(row, axis, alt, -margin if margin else None)
+    body += dot_plot.scale(axis, f"difference, {unit} (left of 0 is better)")
+    asked = f"; dashed: the {margin:g} asked" if margin else ""
+    caption = (
+        f"{mean} {unit} ± {interval.half_width:.{places}f} over {over}. "
+        f"A dot for each, paired; bar: {100 * LEVEL:.0f} % interval (paired t){asked}."
+    )
+    return dot_plot.framed(body, caption, text)
+
+
+def _refuse_margin(margin: float) -> None:
     if not (math.isfinite(margin) and margin >= 0):
         raise ValueError(
             f"margin is {margin}; it is how much better the better one must be at "
             "least, so 0 or more: for 'no worse than', look at paired_interval "
             "and claim the fact"
         )
-    interval = paired_interval(better, worse)
-    return Verdict(text, interval.high < -margin, *interval)
 
 
 def _truth(holds) -> bool:
@@ -172,42 +168,14 @@ def _truth(holds) -> bool:
     )
 
 
-def _losses(name: str, values) -> np.ndarray:
-    try:
-        if isinstance(values, (str, Mapping)):
-            raise TypeError
-        numbers = np.array([float(v) for v in values], dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"{name} is {str(values)[:60]!r}; it must be a list of numbers, one loss for each seed"
-        ) from None
-    if not np.isfinite(numbers).all():
-        seed = int(np.flatnonzero(~np.isfinite(numbers))[0])
-        raise ValueError(
-            f"{name}[{seed}] is {numbers[seed]}; an interval needs finite losses: "
-            "see why that run diverged, and claim the divergence by itself"
-        )
-    return numbers
-
-
-def _figures(verdict: Verdict, margin: float, unit: str) -> str:
-    if verdict.n is None:
-        return ""
-    difference, half_width = verdict.difference, verdict.half_width
-    # Two digits of the half-width, but never digits that the losses do not have.
-    places = [min(_place(half_width) + 1, 6)] if half_width else []
-    places += [min(_place(difference) + 4, 6)] if difference else []
-    decimals = max(0, min(places, default=0))
+def _figures(interval: PairedInterval, margin: float, unit: str, over: str) -> str:
+    """The figure behind a claim's sentence, which other pages read."""
+    places = decimals(interval.difference, interval.half_width)
     asked = f", {margin:g} asked" if margin else ""
     return (
-        f" (difference {difference:.{decimals}f} {unit} ± {half_width:.{decimals}f}{asked}, "
-        f"{100 * LEVEL:.0f} % paired t over {verdict.n} seeds)"
+        f"(difference {interval.difference:.{places}f} {unit} ± {interval.half_width:.{places}f}{asked}, "
+        f"{100 * LEVEL:.0f} % paired t over {over})"
     )
-
-
-def _place(value: float) -> int:
-    """How many decimals show the first digit of ``value``."""
-    return -math.floor(math.log10(abs(value)))
 
 
 def _other_versions(versions: Mapping[str, str | Sequence[str]]) -> str:

@@ -1,6 +1,10 @@
 """What lmtune doctor says."""
 
 import importlib.metadata
+from types import SimpleNamespace
+
+import pytest
+import torch
 
 from lmtune.cli import doctor
 
@@ -22,3 +26,19 @@ def test_an_old_and_a_missing_package_are_named_with_the_remedy(monkeypatch):
 def test_a_full_disk_is_named(monkeypatch):
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: doctor.shutil._ntuple_diskusage(1, 1, 10**9))
     assert any(line.startswith("! Less than 2 GB") for line in doctor._disk())
+
+
+@pytest.mark.parametrize("free, warned", [(8, False), (4, False), (3, True)])
+def test_a_gpu_is_named_and_whether_something_else_fills_it(monkeypatch, free, warned):
+    gpu = dict(
+        is_available=lambda: True,
+        device_count=lambda: 1,
+        get_device_properties=lambda i: SimpleNamespace(name="A GPU"),
+        mem_get_info=lambda i: (free << 30, 8 << 30),
+        is_bf16_supported=lambda *_, **__: True,
+    )
+    for name, value in gpu.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    said = doctor._device()
+    assert f"device: cuda:0, A GPU, {free}.0 of 8.0 GiB free; models compute in bf16" in said
+    assert any("more than half of the memory of cuda:0" in line for line in said) == warned

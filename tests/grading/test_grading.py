@@ -103,6 +103,16 @@ def test_the_rest_of_the_class_is_unharmed(graded, name):
     assert "double: passed" in (given["out"] / "students" / f"{name}.txt").read_text()
 
 
+def test_the_class_page_has_what_was_remarked_or_wrong_of_each(graded):
+    given, _ = graded
+    page = " ".join((given["out"] / "class.txt").read_text(encoding="utf-8").split())
+    remarked = [one for one in map(record, [given] * len(hostile.CASES), hostile.CASES) if one["remarks"]]
+    alone = [one for one in remarked if not one["problem"]]
+    assert len(alone) > 3
+    for one in alone:
+        assert one["remarks"][0].split()[0] in page and " ".join(one["remarks"][0].split()[:3]) in page, one
+
+
 def test_problems_of_the_roster_are_told(graded):
     given, _ = graded
     text = (given["out"] / "class.txt").read_text(encoding="utf-8")

@@ -61,6 +61,18 @@ def test_every_place_of_gpt2_and_the_configuration():
     assert model.config.attn_pdrop == model.config.resid_pdrop == model.config.embd_pdrop == 0.25
 
 
+def test_a_rate_that_the_model_itself_holds_is_named_without_a_dot():
+    class Own(nn.Module):
+        dropout = 0.0
+
+        def __init__(self):
+            super().__init__()
+            self.attention_dropout, self.inner = 0.0, nn.Linear(1, 1)
+            self.inner.dropout = 0.0
+
+    assert set_dropout(Own(), 0.25) == ["attention_dropout", "inner.dropout"]
+
+
 def test_each_place_drops_at_the_rate():
     model = nn.Sequential(nn.Dropout(0.0), nn.Flatten())
     set_dropout(model, 0.3)

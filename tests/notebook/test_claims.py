@@ -1,12 +1,14 @@
 """Claims: the interval against scipy, the verdict at its boundary, and what is refused."""
 
 import importlib.metadata
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
+from lmtune import plots
 from lmtune.notebook.claims import ClaimFailed, Verdict, claim, paired_interval
 
 BETTER = [4.10, 4.22, 4.05, 4.31, 4.18]
@@ -194,6 +196,65 @@ def test_on_other_versions_it_reports(installed, capsys):
 def test_on_other_versions_a_wrong_call_is_still_an_error(installed):
     with pytest.raises(TypeError):
         claim("x", None, versions={"transformers": "1.0"})
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What is published: (html, text) for each."""
+    found = []
+    monkeypatch.setattr(plots, "publish", lambda page, text: found.append((page, text)))
+    return found
+
+
+def test_a_comparison_is_drawn(shown):
+    claim("a < b & more", better=BETTER, worse=WORSE, margin=0.5)
+    ((page, text),) = shown
+    assert text == ("claim holds: a < b & more (difference -1.226 nats ± 0.049, 0.5 asked, 95 % paired t over 5 seeds)")
+    figure = ET.fromstring(page)
+    assert figure.find("p").text == "a < b & more"
+    (picture,) = [element for element in figure.iter() if element.get("role") == "img"]
+    minus = "\N{MINUS SIGN}"
+    assert picture.get("aria-label") == (
+        f"5 dots from {minus}1.280 to {minus}1.180 nats, mean {minus}1.226; "
+        f"the 95 % interval from {minus}1.275 to {minus}1.177 lies below {minus}0.500"
+    )
+    assert figure.find("figcaption").text == (
+        f"{minus}1.226 nats ± 0.049 over 5 seeds. A dot for each, paired; "
+        "bar: 95 % interval (paired t); dashed: the 0.5 asked."
+    )
+    marks = [element.get("class") or element.tag.partition("}")[2] for element in picture.iter()]
+    assert marks.count("circle") == 5 and {"zero", "mean", "bar", "asked"} <= set(marks)
+
+
+def test_without_a_margin_none_is_marked(shown):
+    claim("x", better=BETTER, worse=WORSE)
+    assert "asked" not in shown[0][0] and "lies below zero" in shown[0][0]
+
+
+def test_over_says_what_was_repeated(shown):
+    claim("x", better=BETTER, worse=WORSE, over="5 orders of the training data")
+    page, text = shown[0]
+    assert text.endswith("± 0.049, 95 % paired t over 5 orders of the training data)")
+    assert "± 0.049 over 5 orders of the training data. A dot for each" in page
+    with pytest.raises(ValueError, match="over is '6 orders'"):
+        claim("x", better=BETTER, worse=WORSE, over="6 orders")
+    with pytest.raises(TypeError, match="a fact is not repeated"):
+        claim("x", True, over="5 orders")
+
+
+def test_a_fact_is_one_line(shown):
+    claim("two < three", 2 < 3)
+    ((page, text),) = shown
+    assert text == "claim holds: two < three"
+    assert "".join(ET.fromstring(page).itertext()) == "\N{CHECK MARK} checked: two < three"
+    assert "<figure" not in page and "<style" not in page
+
+
+def test_what_fails_is_not_drawn(shown, installed):
+    with pytest.raises(ClaimFailed):
+        claim("x", better=WORSE, worse=BETTER)
+    claim("x", better=WORSE, worse=BETTER, versions={"transformers": "1.0"})
+    assert shown == []
 
 
 def test_a_cell_that_ends_in_a_claim_shows_it_once():

@@ -1,0 +1,50 @@
+"""A page may cite what went through the protocol, and sentences that hold in both runs."""
+
+import copy
+import json
+
+import pytest
+from studies_made_up import TEXTS, design, run
+
+from lmtune.chapters import Study
+from studies import protocol, record
+from studies.citations import objections_to
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(protocol, "KEPT", tmp_path_factory.mktemp("kept"))
+        patch.setattr(record, "FOLDER", tmp_path_factory.mktemp("chapters"))
+        made = json.loads(protocol.conduct(design(), run, lambda: TEXTS, processes=0).read_text("utf-8"))
+    edge = copy.deepcopy(made)
+    plain = edge["results"]["first"]["10"]["plain"]
+    plain["tried"] = [one for one in plain["tried"] if one["lr"] <= 8e-4]
+    known = {"some/study": Study(made), "some/edge": Study(edge)}
+
+    def reader(name):
+        if name not in known:
+            raise ValueError("a study that went through studies/protocol.py")
+        return known[name]
+
+    return reader
+
+
+@pytest.mark.parametrize(
+    "code, words",
+    [
+        ('study = studied("some/study")\nfinding(study, "helps")', ""),
+        ('finding(chapters.studied("some/study"), "rate")', ""),
+        ('study = studied("some/study")\nfinding(study, "harms")', "does not hold"),
+        ('study = studied("some/study")\nfinding(study, "more")', "was not in the design"),
+        ('studied("some/edge")', "at the edge"),
+        ('old = recorded("regularization/ablation")', "went through"),
+        ('finding(other, "helps")', "line 1: give finding a study by name"),
+        ('study = studied("some/study")\nfor one in ids:\n    finding(study, one)', "line 3: give finding"),
+        ("studied(name)", "give studied its name as text"),
+        ("print(1)", ""),
+    ],
+)
+def test_what_speaks_against_a_page(read, code, words):
+    said = objections_to(code, read)
+    assert (not said) if not words else any(words in one for one in said), said
