@@ -8,7 +8,8 @@ import re
 import sys
 
 from book import notebooks
-from book.cells.derive import PLACEHOLDER, ROOT, address
+from book.cells.derive import PLACEHOLDER, address
+from book.cells.places import ROOT
 
 # What Colab's button can open: a repository on github.com.
 FORM = re.compile(r"https://github\.com/[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?/[A-Za-z0-9._-]+")

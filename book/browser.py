@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from book import serve
 from book.build import HTML
+from book.site import form_check, glossary, progress_check
 from book.site import formula_check as formulas
-from book.site import glossary
 from book.site.page import HEAVIEST, inspect_page, weight
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -27,7 +27,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-WIDTHS = (1400, 375)
+WIDTHS = (form_check.WIDTH, 375)
 SCHEMES = ("light", "dark")
 #: Opened without a server as well, as from a USB stick.
 FROM_DISK = ("index.html", "chapters/regularization.html", "search.html")
@@ -94,6 +94,9 @@ def visit(browser, address, name, width, scheme, tally, screenshots):
     if screenshots:
         screenshots.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=screenshots / f"{Path(name).stem}-{width}-{scheme}.png", full_page=True)
+    if width == form_check.WIDTH:  # before the folds are opened
+        found = form_check.problems(page)
+        tally(not found, f"{where}: {'; '.join(found)}")
     inspect_page(page, where, scheme, tally)
     tally(not watch.outside, f"{where}: asked outside for {watch.outside}")
     tally(not watch.missing, f"{where}: files missing: {watch.missing}")
@@ -103,7 +106,7 @@ def visit(browser, address, name, width, scheme, tally, screenshots):
 
 
 def search_and_compute(page, address, tally):
-    """The search finds the glossary's terms, and the formulas of the page give what lmtune does."""
+    """The search finds the glossary's terms, the formulas of the page give what lmtune does, and progress is kept."""
     unfound = glossary.unfound(page, address)
     tally(not unfound, f"the search does not find these terms of the glossary: {', '.join(unfound)}")
     print(f"browser: {len(glossary.terms())} terms of the glossary searched for", flush=True)
@@ -111,6 +114,9 @@ def search_and_compute(page, address, tally):
     found = formulas.differences(page)
     tally(not found, "; ".join(found))
     print("browser: the formulas that a page computes held against lmtune", flush=True)
+    found = progress_check.problems(page, address)
+    tally(not found, "; ".join(found))
+    print("browser: progress marked, loaded again, saved, forgotten and read back", flush=True)
 
 
 def look(executable, screenshots):

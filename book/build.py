@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from book.site import icons, links
+from book.site import icons, links, progress
 from book.site.finish import finish_all
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,6 +43,7 @@ def main():
         print("book: the build failed")
         return run.returncode or 1
     finish_all(HTML)
+    progress.mark(HTML)
     icons.shrink(HTML)
     broken = links.broken(HTML)
     if broken:

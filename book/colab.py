@@ -13,8 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from book.cells.derive import ROOT, notebook_paths
 from book.cells.execute import offline_environment
+from book.cells.places import ROOT, notebook_paths
 
 WIDGETS = ("ipywidgets==7.7.1", "ipython_genutils==0.2.0")
 PACKAGE = ("lmtune", "pyproject.toml", "README.md", "LICENSE", "NOTICE")

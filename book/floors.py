@@ -15,8 +15,8 @@ from pathlib import Path
 
 import tomllib
 
-from book.cells.derive import ROOT
 from book.cells.execute import offline_environment
+from book.cells.places import ROOT
 
 #: What tests need besides lmtune; accelerate is for the comparison with transformers' Trainer.
 TOOLS = ["pytest", "pytest-timeout", "pytest-xdist", "accelerate>=1.1"]

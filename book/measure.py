@@ -19,7 +19,7 @@ import nbformat
 import torch
 
 from book.cells import execute
-from book.cells.derive import ROOT, names, notebook_path
+from book.cells.places import ROOT, names, notebook_path
 
 RECORD = ROOT / "reference" / "measured.json"
 LIBRARIES = (

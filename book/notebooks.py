@@ -15,8 +15,9 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from book.cells import execute
 from book.cells.checks import matches_source
-from book.cells.derive import ROOT, address, cell_id, colab_code, derive, names, notebook_path, notebook_paths
+from book.cells.derive import address, cell_id, colab_code, derive
 from book.cells.normalise import normalise
+from book.cells.places import ROOT, names, notebook_path, notebook_paths
 
 
 def write(notebook, path):

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import nbformat
 
-from book.cells.derive import ROOT, names, notebook_path
 from book.cells.execute import offline_environment
+from book.cells.places import ROOT, names, notebook_path
 from book.test import command
 
 OTHER_PROCESSOR = {

@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 
-from book.cells.derive import ROOT, notebook_paths
 from book.cells.execute import CELL_TIMEOUT, cores, offline_environment
+from book.cells.places import ROOT, notebook_paths
 
 WORKERS = 4  # more would each load torch and wait for the same memory
 

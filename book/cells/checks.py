@@ -10,13 +10,15 @@ import re
 
 import nbformat
 
-from book.cells.derive import ROOT, colab_code, derive, notebook_path
+from book.cells.derive import colab_code, derive
+from book.cells.places import ROOT, notebook_path
 
 SKIPPED = {"nbval-skip", "skip-execution"}
-SPEAKING = {"print", "display", "claim", "check", "explore"}  # calls that always show something
+SPEAKING = {"print", "display", "claim", "check", "compare", "explore", "finding"}  # calls that always show something
 FENCE = re.compile(r"^\s*(?:`{3,}|~{3,}|:{3,})\s*\{", re.MULTILINE)
 COLONS = re.compile(r"^\s*:{3,}", re.MULTILINE)
 ROLE = re.compile(r"\{(?:ref|doc|numref|eq|cite|cite:[pt]|term|math|download|func|class|mod|meth|py:\w+)\}`")
+UNFILLED = re.compile(r"\{\{(solution|stub|exercise|quiz):|`{3,} *(?:head|predict|mistake)\b")
 PROGRESS = re.compile(r"\d+%\|.*\||\d(?:it/s|s/it)\b")
 ADDRESS = re.compile(r"\bat 0x(?!0\b)[0-9a-fA-F]{6,}")
 MACHINE_PATH = re.compile(r"(?<![\w.~/-])/(?:root|home|Users|tmp|work|opt)/[\w.-]+")
@@ -104,8 +106,8 @@ def plain_markdown(notebook):
                 problems.append(f"cell {place} holds a directive fence")
             if ROLE.search(cell.source):
                 problems.append(f"cell {place} holds a role")
-            if re.search(r"\{\{(solution|stub|exercise|quiz):", cell.source):
-                problems.append(f"cell {place} holds a mark to fill in that stands on no line of its own")
+            if UNFILLED.search(cell.source):
+                problems.append(f"cell {place} holds a mark or a block to fill in that stands on no line of its own")
     return problems
 
 

@@ -1,12 +1,12 @@
 """Derive a notebook's unexecuted cells from its text source.
 
-`chapters/NAME/chapter.py` (jupytext, percent format) is what people edit, for homework
-`chapters/homework/NAME.py`; a folder is named as a module, with underscores. The
-notebook adds to it the cell that installs lmtune on Colab, and what stands
-elsewhere already: `{{exercise:CHAPTER/ID}}` is the aim, level and minutes of an
-exercise and `{{stub:CHAPTER/ID}}` its stub, both from `lmtune.chapters`;
-`{{solution:CHAPTER/ID}}` is the reference of `chapters/NAME/answers.py`, folded;
-`{{quiz:CHAPTER}}` are the questions of `chapters/NAME/quiz.toml`.
+The source (jupytext, percent format; `places` says where it stands) is what people edit.
+The notebook adds to it the cell that installs lmtune on Colab, and what stands
+elsewhere already: `{{exercise:PART/ID}}` is the aim, level and minutes of an
+exercise and `{{stub:PART/ID}}` its stub, both from `lmtune.chapters`;
+`{{solution:PART/ID}}` is the reference of `chapters/PART/answers.py`, folded;
+`{{quiz:PAGE}}` are the questions of that page. Blocks (`blocks`), cells that are
+folded (`fold`) and the head of the page (`head`) get their form here too.
 """
 
 import ast
@@ -16,16 +16,15 @@ import inspect
 import re
 import sys
 import textwrap
-from pathlib import Path
 
 import jupytext
 import nbformat
 import yaml
 
-from book.cells import quiz
+from book.cells import blocks, fold, head, quiz
+from book.cells.places import ROOT, room, source_path
 from lmtune.chapters.registry import find
 
-ROOT = Path(__file__).resolve().parents[2]
 BRANCH = "main"
 PLACEHOLDER = "https://github.com/OWNER/REPO"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -124,6 +123,12 @@ def generated(text, root=ROOT):
     return GENERATED.sub(lambda found: makers[found[1]](found[2], found[3], root), text)
 
 
+def exercises_of(cells):
+    """The names of the exercises whose aims stand in these cells."""
+    marks = [mark for cell in cells for mark in GENERATED.findall(cell.source)]
+    return [f"{part}/{exercise}" for kind, part, exercise in marks if kind == "exercise"]
+
+
 def tidy(cell):
     """Keep a cell's text and tags, and nothing else that jupytext adds."""
     tags = list(cell.metadata.get("tags", []))
@@ -132,7 +137,7 @@ def tidy(cell):
 
 
 def derive(name, root=ROOT):
-    """Return the unexecuted notebook of the chapter `name`."""
+    """Return the unexecuted notebook of the page `name`."""
     path = source_path(name, root)
     if not path.exists():
         raise LookupError(f"no source {path.relative_to(root)}")
@@ -141,36 +146,12 @@ def derive(name, root=ROOT):
     # The title stays first: Jupyter Book takes the page's name from it.
     cells = [tidy(cell) for cell in read.cells]
     cells.insert(1 if cells and cells[0].cell_type == "markdown" else 0, colab)
-    for index, cell in enumerate(cells):
+    exercises = exercises_of(cells)
+    for cell in cells:
         cell.source = generated(cell.source, root)
+        (blocks.fill if cell.cell_type == "markdown" else fold.fold)(cell)
+    head.fill(cells, [find(exercise).minutes for exercise in exercises])
+    for index, cell in enumerate(cells):
         cell.id = cell_id(index, cell)
     metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
-
-
-def names(root=ROOT):
-    """The chapters that have a source, and the homework as `homework/NAME`."""
-    chapters = root / "chapters"
-    return sorted(path.parent.name.replace("_", "-") for path in chapters.glob("*/chapter.py")) + sorted(
-        f"homework/{path.stem}" for path in (chapters / "homework").glob("*.py")
-    )
-
-
-def room(chapter, root=ROOT):
-    """The folder of a chapter: its text, quiz, answers and studies."""
-    return root / "chapters" / chapter.replace("-", "_")
-
-
-def source_path(name, root=ROOT):
-    """The text source of a chapter or of a homework."""
-    return root / "chapters" / f"{name}.py" if "/" in name else room(name, root) / "chapter.py"
-
-
-def notebook_path(name, root=ROOT):
-    return root / "chapters" / f"{name}.ipynb"
-
-
-def notebook_paths(root=ROOT):
-    """Every notebook that there is, also one whose source is missing."""
-    chapters = root / "chapters"
-    return [*sorted(chapters.glob("*.ipynb")), *sorted((chapters / "homework").glob("*.ipynb"))]

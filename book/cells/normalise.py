@@ -11,6 +11,8 @@ from pathlib import Path
 
 import nbformat
 
+from book.cells import fold
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,16}\b")
 CELL_FILE = re.compile(r"/[\w./-]{0,80}/ipykernel_\d+/\d+\.py")
@@ -81,8 +83,8 @@ def normalise(notebook):
     notebook.metadata.language_info = nbformat.from_dict({"name": "python"})
     for cell in notebook.cells:
         # nbclient adds the times of execution to the metadata.
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        kept = {key: cell.metadata[key] for key in ("tags", *fold.METADATA) if cell.metadata.get(key)}
+        cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
             cell.outputs = stored_outputs(cell.outputs)
     return notebook

@@ -1,25 +1,25 @@
-"""The quiz of a chapter, from `chapters/NAME/quiz.toml`, as Markdown.
+"""The quiz of a page, from `chapters/PART/quiz.toml` or `pages/PAGE.quiz.toml` there, as Markdown.
 
 A choice is a folded line: who opens it reads why it is right or wrong. That works with
 a keyboard and without a script, in the page as in Colab.
 """
 
 import re
-from pathlib import Path
 
 import tomllib
 from markdown_it import MarkdownIt
 
-ROOT = Path(__file__).resolve().parents[2]
+from book.cells.places import ROOT, quiz_path
+
 LETTERS = "ABCDE"
 INLINE = MarkdownIt("commonmark", {"html": False})
 
 
-def read(chapter, root=ROOT):
-    """The questions of a chapter; LookupError where it has none, ValueError on one without a right answer."""
-    path = root / "chapters" / chapter.replace("-", "_") / "quiz.toml"
+def read(page, root=ROOT):
+    """The questions of a page; LookupError where it has none, ValueError on one without a right answer."""
+    path = quiz_path(page, root)
     if not path.exists():
-        raise LookupError(f"chapter {chapter!r} has no quiz: {path.relative_to(root)} is missing")
+        raise LookupError(f"page {page!r} has no quiz: {path.relative_to(root)} is missing")
     questions = tomllib.loads(path.read_text("utf-8"))["question"]
     for number, question in enumerate(questions, start=1):
         where = f"{path.relative_to(root)}, question {number}"
@@ -55,10 +55,10 @@ def choice_text(letter, choice, section):
     )
 
 
-def markdown(chapter, root=ROOT):
-    """All questions of a chapter, numbered, each with its folded choices."""
+def markdown(page, root=ROOT):
+    """All questions of a page, numbered, each with its folded choices."""
     parts = []
-    for number, question in enumerate(read(chapter, root), start=1):
+    for number, question in enumerate(read(page, root), start=1):
         asked = re.sub(r"\s*\n\s*", " ", question["ask"].strip())
         parts.append(f"**{number}.** {asked}")
         parts += [

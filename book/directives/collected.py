@@ -7,35 +7,40 @@ anything that no cell measured.
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from html import unescape
 
 import nbformat
 from docutils import nodes
 
-from book.cells.derive import notebook_path
+from book.cells import blocks
+from book.cells.places import notebook_path
 from lmtune.notebook.claims import CHECKED
 from lmtune.notebook.dot_plot import MARK
 
 HEADING = re.compile(r"^(#{1,4}) (.+?)\s*$", re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+TAGS = re.compile(r"<[^>]+>")
 HOLDS = "claim holds: "
 MISTAKES = "What tutorials get wrong, measured"
 
 
 @dataclass
 class Section:
-    """A heading with what stands below it, up to the next heading of any level."""
+    """A heading, or a mistake that folds, with what stands below it up to the next one."""
 
     title: str
-    level: int
+    level: int  # 0 of a mistake that folds
     first: str  # its first paragraph, as Markdown
+    of: str = ""  # the page on which it stands
+    place: str = ""  # the id of a mistake
     printed: str = ""  # by its cells
     claims: list = field(default_factory=list)
     figures: list = field(default_factory=list)  # HTML
 
     @property
     def anchor(self):
-        """The id of its heading in the built page."""
-        return nodes.make_id(self.plain)
+        """Its id in the built page."""
+        return self.place or nodes.make_id(self.plain)
 
     @property
     def plain(self):
@@ -51,38 +56,59 @@ def said(output):
 
 
 @cache
-def sections(chapter):
-    """The sections of a chapter's notebook, in order."""
+def sections(page):
+    """The sections of a page's notebook and the mistakes that fold in it, in order."""
     found = []
-    for cell in nbformat.read(notebook_path(chapter), as_version=4).cells:
+    inside = below = None  # the section in which a text stands; that, or a mistake, to which outputs belong
+    for cell in nbformat.read(notebook_path(page), as_version=4).cells:
         if cell.cell_type == "markdown":
-            text = FENCED.sub("", cell.source)
-            for heading in HEADING.finditer(text):
-                below = HEADING.split(text[heading.end() :], maxsplit=1)[0].strip()
-                found.append(Section(heading[2], len(heading[1]), below.split("\n\n")[0]))
-        elif found:
-            for output in cell.get("outputs", []):
-                printed = said(output)
-                found[-1].printed += printed
-                found[-1].claims += [line[len(HOLDS) :] for line in printed.splitlines() if line.startswith(HOLDS)]
-                shown = output.get("data", {}).get("text/html", "")
-                if 'class="lmtune-figure"' in shown:
-                    found[-1].figures.append(shown)
+            below = inside
+            for section in begun(cell.source, page):
+                found.append(section)
+                below = section
+                inside = section if section.level else inside
+        elif below:
+            take(below, cell.get("outputs", []))
     return found
 
 
-def title(chapter):
-    """The chapter's own title."""
-    return sections(chapter)[0].title
+def begun(text, page):
+    """The sections and mistakes that begin in a text."""
+    text = FENCED.sub("", text)
+    marks = sorted([*HEADING.finditer(text), *blocks.MISTAKE.finditer(text)], key=lambda mark: mark.start())
+    for mark in marks:
+        if mark.re is HEADING:
+            below = HEADING.split(text[mark.end() :], maxsplit=1)[0].strip()
+            yield Section(mark[2], len(mark[1]), below.split("\n\n")[0], page)
+        else:
+            yield Section(
+                unescape(TAGS.sub("", mark["title"])), 0, mark["first"] + mark["source"], page, mark["anchor"]
+            )
 
 
-def mistakes(chapter):
-    """The sections on mistakes that were found in teaching material, each measured."""
+def take(section, outputs):
+    """Add to a section what outputs say."""
+    for output in outputs:
+        printed = said(output)
+        section.printed += printed
+        section.claims += [line[len(HOLDS) :] for line in printed.splitlines() if line.startswith(HOLDS)]
+        shown = output.get("data", {}).get("text/html", "")
+        if 'class="lmtune-figure"' in shown:
+            section.figures.append(shown)
+
+
+def title(page):
+    """The page's own title."""
+    return sections(page)[0].title
+
+
+def mistakes(page):
+    """What was found in teaching material and measured: what folds beside its technique, and the old row of sections."""
     inside, found = False, []
-    for section in sections(chapter):
-        if section.level <= 2:
+    for section in sections(page):
+        if section.level in (1, 2):
             inside = section.title == MISTAKES
-        elif inside:
+        elif inside or not section.level:
             found.append(section)
     return found
 

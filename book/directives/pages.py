@@ -1,10 +1,10 @@
 """Directives and roles of the pages that collect what the notebooks measured.
 
-`{claims} CHAPTER` lists a chapter's claims by section and `{mistakes} CHAPTER` what it
-says that tutorials get wrong; `{figure-of} CHAPTER` shows the figure whose caption begins
+`{claims} PART` lists the claims of a part's pages by section and `{mistakes} PART` what they
+say that tutorials get wrong; `{figure-of} PAGE` shows the figure whose caption begins
 with the body; `{costs}` is the table of run times, `{works}` the bibliography and
 `{help-of} COMMAND` what a command says of its options. In a line, the role `claim` says the
-claim of "CHAPTER: its beginning" with its interval, and the role `cost` how long a chapter
+claim of "PAGE: its beginning" with its interval, and the role `cost` how long a page
 runs. A name that is not found fails the build.
 """
 
@@ -19,7 +19,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from book import measure
-from book.cells.derive import ROOT, names
+from book.cells.places import ROOT, names, pages_of, parts
 from book.directives import collected
 
 #: The difference, its unit, half its interval and what was repeated, behind a claim.
@@ -34,17 +34,22 @@ def minutes(seconds):
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
 
 
-def in_order():
+def in_order(root=ROOT):
     """The notebooks as the table of contents has them."""
-    parts = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))["parts"]
-    listed = [entry["file"].removeprefix("chapters/") for part in parts for entry in part["chapters"]]
-    return [name for name in listed if name in names()]
+    parts = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))["parts"]
+    listed = [name.removeprefix("chapters/") for part in parts for name in files(part["chapters"])]
+    return [name for name in listed if name in names(root)]
 
 
-def to_section(directive, chapter, section):
-    """A link to a section of a chapter, as a node."""
+def files(entries):
+    """The files of entries of the table of contents and of those below them."""
+    return [name for entry in entries for name in (entry["file"], *files(entry.get("sections", [])))]
+
+
+def to_section(directive, section):
+    """A link to a section of a page, or to a mistake there, as a node."""
     up = "../" * directive.env.docname.count("/")
-    address = f"{up}chapters/{chapter}.html#{section.anchor}"
+    address = f"{up}chapters/{section.of}.html#{section.anchor}"
     return nodes.reference("", section.plain, refuri=address, internal=True)
 
 
@@ -53,51 +58,60 @@ def bullets(texts):
     return nodes.bullet_list("", *[nodes.list_item("", nodes.paragraph(text=text)) for text in texts])
 
 
-class OfChapter(SphinxDirective):
-    """A directive that takes the name of a chapter."""
+class OfPart(SphinxDirective):
+    """A directive that takes the name of a part, and collects from all its pages."""
 
     required_arguments = 1
 
-    @property
-    def chapter(self):
-        if self.arguments[0] not in names():
-            raise self.error(f"no chapter {self.arguments[0]!r}; there are: {', '.join(names())}")
-        return self.arguments[0]
-
-
-class Claims(OfChapter):
-    """All claims of a chapter, below links to the sections where they are measured."""
-
     def run(self):
+        if self.arguments[0] not in parts():
+            raise self.error(f"no part {self.arguments[0]!r}; there are: {', '.join(parts())}")
+        pages = pages_of(self.arguments[0])
         made = []
-        for section in collected.sections(self.chapter):
+        for page in pages:
+            shown = self.shown(page)
+            if shown and len(pages) > 1:
+                made.append(nodes.rubric(text=collected.sections(page)[0].plain))
+            made += shown
+        return made
+
+    def where(self, section):
+        """The line that says where a claim was measured."""
+        return nodes.paragraph("", "", to_section(self, section), classes=["lmtune-where"])
+
+
+class Claims(OfPart):
+    """All claims, below links to the sections where they are measured."""
+
+    def shown(self, page):
+        made = []
+        for section in collected.sections(page):
             if section.claims:
-                head = nodes.paragraph("", "", to_section(self, self.chapter, section), classes=["lmtune-where"])
-                made += [head, bullets(section.claims)]
+                made += [self.where(section), bullets(section.claims)]
         return made
 
 
-class Mistakes(OfChapter):
-    """The mistakes of a chapter: what is done, and what was measured of it."""
+class Mistakes(OfPart):
+    """The mistakes that tutorials make: what is done, and what was measured of it."""
 
-    def run(self):
+    def shown(self, page):
         made = []
-        for section in collected.mistakes(self.chapter):
-            head = nodes.paragraph("", "", to_section(self, self.chapter, section), classes=["lmtune-where"])
-            shown = bullets(section.claims) if section.claims else nodes.literal_block(text=section.printed)
-            made += [head, *self.parse_text_to_nodes(section.first), shown]
+        for section in collected.mistakes(page):
+            measured = bullets(section.claims) if section.claims else nodes.literal_block(text=section.printed)
+            made += [self.where(section), *self.parse_text_to_nodes(section.first), measured]
         return made
 
 
-class FigureOf(OfChapter):
-    """A figure of a chapter, with its caption and alternative text."""
+class FigureOf(SphinxDirective):
+    """A figure of a page, with its caption and alternative text."""
 
+    required_arguments = 1
     has_content = True
 
     def run(self):
         try:
-            shown = collected.figure(self.chapter, " ".join(self.content))
-        except LookupError as missing:
+            shown = collected.figure(self.arguments[0], " ".join(self.content))
+        except (LookupError, FileNotFoundError) as missing:
             raise self.error(str(missing)) from None
         return [nodes.raw("", shown, format="html")]
 

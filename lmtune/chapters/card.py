@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from lmtune.chapters import registry
+from lmtune.chapters import kept, registry
 from lmtune.exercises import exercise as ex
 
 #: How many hints of each exercise have been opened since Python started.
@@ -34,31 +34,64 @@ def passed(*names: str) -> bool:
     return all(registry.LAST.get(name) == ex.PASSED for name in names)
 
 
-def card(part: str) -> None:
+def card(part: str | None = None, *, forget: bool = False) -> None:
     """Print how far one has come in a chapter or a homework (``"homework/NAME"``), one line each.
 
-    The card knows what was checked since Python started, and says so in sentences that
-    read well aloud.  Raises ``ValueError`` when there is no such part.
+    Without ``part`` it prints one line for each part that has exercises.  In a notebook the card
+    outlives the kernel: the last verdict of each exercise, with its day and without any code, is
+    kept in ``progress.json`` of the user's data folder (``LMTUNE_PROGRESS`` names another folder, or
+    says ``off``), and the card says what comes from there.  On Colab that folder goes with the
+    machine, after some hours, and the card begins anew.
+
+    Args:
+        part: such as ``"regularization"`` or ``"homework/schedule"``.
+        forget: whether to forget what was checked, of that part or of all, instead of printing it.
+
+    Raises ``ValueError`` when there is no such part.
     """
-    names = _names(part)
+    parts = _parts()
+    if part is not None and part not in parts:
+        raise ValueError(f"There is no part {part!r}; there are: {', '.join(parts)}.")
+    chosen = parts if part is None else {part: parts[part]}
+    if forget:
+        _forget([name for names in chosen.values() for name in names])
+        print(f"{part or 'all parts'}: forgotten.")
+        return
+    before = kept.read()
+    for name, exercises in chosen.items():
+        _print_part(name, exercises, before, whole=part is not None)
+
+
+def _print_part(part: str, names: list[str], before: dict[str, dict[str, str]], whole: bool) -> None:
+    """The line of a part, and those of its exercises where the whole card is asked for."""
     states = {name: registry.LAST.get(name, NOT_CHECKED) for name in names}
-    done = sum(state == ex.PASSED for state in states.values())
-    print(f"{part}: {done} of {len(names)} passed.")
-    for name, state in states.items():
+    # A cell whose answer is still missing says nothing about what passed yesterday.
+    earlier = {n: before[n] for n, state in states.items() if n in before and state in (NOT_CHECKED, ex.NOT_ATTEMPTED)}
+    states |= {name: entry["status"] for name, entry in earlier.items()}
+    done = [name for name, state in states.items() if state == ex.PASSED]
+    old = sum(name in earlier for name in done)
+    print(f"{part}: {len(done)} of {len(names)} passed{f', {old} of them in an earlier session' if old else ''}.")
+    for name, state in states.items() if whole else ():
         opened = OPENED.get(name, 0)
         said = f", {opened} {'hint' if opened == 1 else 'hints'} opened" if opened else ""
-        print(f"  {name.partition('/')[2]}: {state}{said}.")
+        when = f" (in an earlier session, {earlier[name]['when']})" if name in earlier else ""
+        print(f"  {name.partition('/')[2]}: {state}{when}{said}.")
 
 
-def _names(part: str) -> list[str]:
+def _forget(names: list[str]) -> None:
+    kept.forget(names)
+    for name in names:
+        registry.LAST.pop(name, None)
+        OPENED.pop(name, None)
+
+
+def _parts() -> dict[str, list[str]]:
+    """The exercises of each part, by their full names."""
     from lmtune.chapters.homework import HOMEWORK
 
-    known = {f"homework/{name}": [f"homework/{e.id}" for e in parts] for name, parts in HOMEWORK.items()}
-    known |= {
+    known = {
         chapter: [f"{chapter}/{e.id}" for e in registry.exercises(chapter)]
         for chapter in registry.chapters()
         if chapter != "homework"
     }
-    if part not in known:
-        raise ValueError(f"There is no part {part!r}; there are: {', '.join(known)}.")
-    return known[part]
+    return known | {f"homework/{name}": [f"homework/{e.id}" for e in parts] for name, parts in HOMEWORK.items()}

@@ -9,6 +9,7 @@ import pkgutil
 from typing import Any
 
 from lmtune import chapters as rooms
+from lmtune.chapters import kept
 from lmtune.exercises.exercise import Exercise, Result, judged
 
 #: What :func:`check` said last of each exercise since Python started; the progress card reads it.
@@ -18,11 +19,13 @@ LAST: dict[str, str] = {}
 def check(exercise: str, answer: Any) -> None:
     """Print whether ``answer`` passes ``exercise`` (``"chapter/exercise"``), and why not.
 
-    Feedback, not a grade.  ``answer`` is the student's function.  Raises
+    Feedback, not a grade.  ``answer`` is the student's function.  In a notebook the
+    verdict, and never the answer, is kept for :func:`lmtune.card`.  Raises
     ``ValueError`` when there is no such exercise.
     """
     result = assess(exercise, answer)
     LAST[exercise] = result.status
+    kept.keep(exercise, result.status)
     print(result.message)
 
 

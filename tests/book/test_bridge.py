@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from book.cells.derive import ROOT
+from book.cells.places import ROOT
 
 PAGE = (ROOT / "reference" / "bridge.md").read_text("utf8")
 

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from book import notebooks
-from book.cells import checks, execute, normalise
+from book.cells import checks, execute, normalise, places
 from book.cells import derive as source
 from book.test import command, environment
 
@@ -40,21 +40,21 @@ def chapter_source(root):
 
 def edit(root, change):
     """Apply `change` to the stored notebook."""
-    path = source.notebook_path("tiny", root)
+    path = places.notebook_path("tiny", root)
     notebook = nbformat.read(path, as_version=4)
     change(notebook)
     notebooks.write(notebook, path)
 
 
 def load(root):
-    return nbformat.read(source.notebook_path("tiny", root), as_version=4)
+    return nbformat.read(places.notebook_path("tiny", root), as_version=4)
 
 
 def nbval(root):
     """Run the notebook as `make test` does; return the exit status and the output."""
     run = subprocess.run(
-        [*command([str(source.notebook_path("tiny", root))], workers=1), "-p", "no:cacheprovider"],
-        cwd=source.ROOT,
+        [*command([str(places.notebook_path("tiny", root))], workers=1), "-p", "no:cacheprovider"],
+        cwd=places.ROOT,
         env=environment(2),
         capture_output=True,
         text=True,
@@ -69,16 +69,16 @@ def good(tmp_path_factory):
     fill(root, None)
     notebook = source.derive("tiny", root)
     execute.run(notebook, root / "chapters", environment=execute.offline_environment(1), tell=lambda line: None)
-    notebooks.write(normalise.normalise(notebook), source.notebook_path("tiny", root))
-    return source.notebook_path("tiny", root).read_text()
+    notebooks.write(normalise.normalise(notebook), places.notebook_path("tiny", root))
+    return places.notebook_path("tiny", root).read_text()
 
 
 def fill(root, notebook):
     chapter_source(root).parent.mkdir(parents=True)
     chapter_source(root).write_text(SOURCE)
-    (root / "_config.yml").write_text((source.ROOT / "_config.yml").read_text())
+    (root / "_config.yml").write_text((places.ROOT / "_config.yml").read_text())
     if notebook:
-        source.notebook_path("tiny", root).write_text(notebook)
+        places.notebook_path("tiny", root).write_text(notebook)
 
 
 @pytest.fixture
@@ -173,6 +173,7 @@ BROKEN = {
     "bare image": lambda n: output(n, "display_data", data={"image/png": "aGVsbG8="}),
     "directive fence": lambda n: n.cells[0].update(source="# T\n\n```{note}\nx\n```"),
     "holds a role": lambda n: n.cells[0].update(source="# T\n\nsee {ref}`x`"),
+    "block to fill in": lambda n: n.cells[0].update(source="# T\n\n- ```predict\n  Q\n  ---\n  A\n  ```"),
     "Colab cell": lambda n: n.cells[1].update(source="!pip install lmtune"),
 }
 
@@ -196,11 +197,11 @@ def test_text_edits_keep_outputs_and_code_edits_do_not(book):
 def test_a_failing_chapter_leaves_the_stored_notebook_alone(book, good, monkeypatch):
     chapter_source(book).write_text(SOURCE.replace("1 < 2", "2 < 1"))
     assert notebooks.make("tiny", book) is False
-    assert source.notebook_path("tiny", book).read_text() == good
+    assert places.notebook_path("tiny", book).read_text() == good
     chapter_source(book).write_text(SOURCE)
     monkeypatch.setattr(execute, "CPU_LIMIT", 0)
     assert notebooks.make("tiny", book) is False
-    assert source.notebook_path("tiny", book).read_text() == good
+    assert places.notebook_path("tiny", book).read_text() == good
     assert not list(Path(book, "chapters").glob(".*"))
 
 

@@ -8,16 +8,16 @@ import nbformat
 import pytest
 
 from book import address, notebooks
-from book.cells import checks
+from book.cells import checks, form, places
 from book.cells import derive as source
 from book.directives import theme as extension
 
-CHAPTERS = source.names()
+CHAPTERS = places.names()
 URL = "https://github.com/someone/copy"
 
 
 def load(name):
-    return nbformat.read(source.notebook_path(name), as_version=4)
+    return nbformat.read(places.notebook_path(name), as_version=4)
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -28,6 +28,14 @@ def load(name):
 )
 def test_notebook(name, check):
     assert check(load(name)) == []
+
+
+def test_every_page_has_a_head_or_is_named_as_one_that_follows():
+    assert form.without_reason() == []
+
+
+def test_a_page_with_a_head_keeps_to_the_form():
+    assert {name: problems for name in form.held() if (problems := form.shape(load(name)))} == {}
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -41,7 +49,7 @@ def test_colab_cell_is_the_stamped_one(name):
 
 
 def test_every_notebook_has_a_source():
-    assert source.notebook_paths() == [source.notebook_path(name) for name in CHAPTERS]
+    assert places.notebook_paths() == [places.notebook_path(name) for name in CHAPTERS]
 
 
 def run_colab_cell(url, monkeypatch, on_colab):
@@ -104,7 +112,7 @@ def test_a_wrong_address_is_refused(given):
 def test_setting_the_address_stamps_notebooks_and_keeps_outputs(tmp_path):
     chapters = tmp_path / "chapters"
     chapters.mkdir()
-    (tmp_path / "_config.yml").write_text((source.ROOT / "_config.yml").read_text())
+    (tmp_path / "_config.yml").write_text((places.ROOT / "_config.yml").read_text())
     code = nbformat.v4.new_code_cell("print(1)", execution_count=2)
     code.outputs = [nbformat.v4.new_output("stream", text="1\n")]
     colab = nbformat.v4.new_code_cell("old", metadata={"tags": ["colab"]}, execution_count=1)

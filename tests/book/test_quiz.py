@@ -2,11 +2,11 @@
 
 import pytest
 
-from book.cells import derive as source
-from book.cells import quiz
+from book.cells import places, quiz
 from book.directives.collected import sections
 
-CHAPTERS = [name for name in source.names() if "/" not in name]
+#: The pages that ask; each part's main page does.
+CHAPTERS = [name for name in places.pages() if places.quiz_path(name).exists()]
 GOOD = """
 [[question]]
 ask = "Which?"
@@ -16,9 +16,9 @@ choice = [{text = "one `x < y`", why = "because"}, {text = "two", right = true, 
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_every_chapter_asks_at_least_five_questions_about_its_own_sections(chapter):
+def test_every_chapter_asks_about_its_own_sections_at_least_five_questions_where_it_is_a_part(chapter):
     questions = quiz.read(chapter)
-    assert len(questions) >= 5
+    assert len(questions) >= (5 if chapter in places.parts() else 2)
     known = {section.title for section in sections(chapter)}
     assert {question["section"] for question in questions} <= known
     assert all(choice["why"].strip() for question in questions for choice in question["choice"])
@@ -36,15 +36,28 @@ def test_the_place_of_the_right_choice_gives_nothing_away(chapter):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_notebook_holds_the_whole_quiz(chapter):
-    path = source.notebook_path(chapter)
+    path = places.notebook_path(chapter)
     assert path.read_text("utf-8").count("lmtune-right") == len(quiz.read(chapter))
 
 
-def written(tmp_path, text):
+def test_the_main_page_of_every_part_has_a_quiz():
+    assert set(places.parts()) <= set(CHAPTERS)
+
+
+def written(tmp_path, text, name="quiz.toml"):
     folder = tmp_path / "chapters" / "some"
-    folder.mkdir(parents=True)
-    (folder / "quiz.toml").write_text(text, "utf-8")
+    (folder / "pages").mkdir(parents=True)
+    (folder / "chapter.py").write_text("")
+    (folder / "pages" / "one_more.py").write_text("")
+    (folder / name).write_text(text, "utf-8")
     return tmp_path
+
+
+def test_a_page_of_a_part_has_questions_of_its_own(tmp_path):
+    root = written(tmp_path, GOOD, "pages/one_more.quiz.toml")
+    assert "**1.** Which?" in quiz.markdown("one-more", root)
+    with pytest.raises(LookupError, match="chapters/some/quiz.toml is missing"):
+        quiz.read("some", root)
 
 
 def test_a_choice_is_a_fold_that_says_why(tmp_path):

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from book.cells.derive import ROOT, answers
+from book.cells.derive import answers
+from book.cells.places import ROOT
 from lmtune.chapters import registry
 from lmtune.exercises import exercise as ex
 from lmtune.exercises.cases import draw, feedback

@@ -7,7 +7,8 @@ import linecache
 import pytest
 import torch
 
-from book.cells.derive import ROOT, answers, solution
+from book.cells.derive import answers, solution
+from book.cells.places import ROOT
 from lmtune.chapters import registry
 from lmtune.exercises import exercise as ex
 from lmtune.exercises import running

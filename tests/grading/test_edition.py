@@ -15,7 +15,7 @@ from pathlib import Path
 import hostile
 import pytest
 
-from book.cells.derive import ROOT
+from book.cells.places import ROOT
 from lmtune.grading.homework import load_all
 from lmtune.grading.release import solution
 

@@ -7,7 +7,7 @@ import harmless
 import hostile
 import pytest
 
-from book.cells.derive import ROOT
+from book.cells.places import ROOT
 from lmtune.chapters.homework import HOMEWORK
 from lmtune.exercises import exercise as ex
 from lmtune.grading import inside, notebook_code, notebook_file

@@ -6,7 +6,7 @@ import random
 import nbformat
 import pytest
 
-from book.cells import derive as source
+from book.cells import places
 from lmtune.chapters import card, registry
 from lmtune.chapters.homework import HOMEWORK
 from lmtune.exercises import exercise as ex
@@ -15,7 +15,7 @@ from lmtune.exercises.plain import difference, plain
 from lmtune.grading import homework
 
 tables = pytest.importorskip("instructor.table", reason="a public copy has no instructor's side")
-INSTRUCTOR = source.ROOT / "instructor"
+INSTRUCTOR = places.ROOT / "instructor"
 KNOWN = homework.load_all(INSTRUCTOR)
 PARTS = [(name, part) for name, one in KNOWN.items() for part in one.parts]
 each = pytest.mark.parametrize("name", KNOWN)
@@ -81,7 +81,7 @@ def plain_words(text):
 
 @each
 def test_the_notebook_asks_what_is_graded(name):
-    notebook = nbformat.read(source.notebook_path(f"homework/{name}"), as_version=4)
+    notebook = nbformat.read(places.notebook_path(f"homework/{name}"), as_version=4)
     prose = plain_words("\n".join(c.source for c in notebook.cells if c.cell_type == "markdown"))
     assert KNOWN[name].question in prose
     assert all(f"{points:g} points: {what}" in prose for points, what in KNOWN[name].rubric)
@@ -95,7 +95,7 @@ def test_the_notebook_asks_what_is_graded(name):
 
 @each
 def test_the_stubs_are_not_attempted_in_the_committed_notebook(name):
-    notebook = nbformat.read(source.notebook_path(f"homework/{name}"), as_version=4)
+    notebook = nbformat.read(places.notebook_path(f"homework/{name}"), as_version=4)
     said = "".join(o.text for c in notebook.cells if c.cell_type == "code" for o in c.outputs if "text" in o)
     assert said.count("not attempted yet") == 2 * len(KNOWN[name].parts), "each check says so, and the card again"
     assert f"homework/{name}: 0 of {len(KNOWN[name].parts)} passed." in said

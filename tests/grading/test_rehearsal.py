@@ -6,7 +6,7 @@ import hostile
 import pytest
 
 import lmtune
-from book.cells.derive import ROOT
+from book.cells.places import ROOT
 from lmtune.chapters.homework import HOMEWORK
 from lmtune.cli.main import main
 from lmtune.grading import copying, rehearsal, sandbox, submissions

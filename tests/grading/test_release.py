@@ -7,14 +7,13 @@ import zipfile
 import nbformat
 import pytest
 
-from book.cells import derive as source
-from book.cells import execute
+from book.cells import execute, places
 from lmtune.cli.main import main
 from lmtune.grading.homework import load_all
 from lmtune.grading.release import bare, leaks, release, solution, solved
 
 pytest.importorskip("instructor", reason="a public copy has no instructor's side")
-NOTEBOOKS, INSTRUCTOR = source.ROOT / "chapters" / "homework", source.ROOT / "instructor"
+NOTEBOOKS, INSTRUCTOR = places.ROOT / "chapters" / "homework", places.ROOT / "instructor"
 KNOWN = load_all(INSTRUCTOR)
 #: The longest line of a solution, without marks that JSON or repr would write otherwise; it stands in no file of tests.
 SECRET = max(

@@ -71,7 +71,7 @@ def test_the_seed_never_goes_out_with_the_release(instructor, tmp_path):
 
 
 def test_the_command_makes_the_seed(tmp_path, capsys):
-    from book.cells.derive import ROOT
+    from book.cells.places import ROOT
 
     path = tmp_path / "grading.toml"
     arguments = [f"--instructor={ROOT / 'instructor'}", f"--notebooks={ROOT / 'chapters' / 'homework'}"]
