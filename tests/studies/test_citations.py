@@ -6,6 +6,8 @@ import json
 import pytest
 from studies_made_up import TEXTS, design, run
 
+from book.cells import form
+from book.cells.places import source_path
 from lmtune.chapters import Study
 from studies import protocol, record
 from studies.citations import objections_to
@@ -48,3 +50,9 @@ def read(tmp_path_factory):
 def test_what_speaks_against_a_page(read, code, words):
     said = objections_to(code, read)
     assert (not said) if not words else any(words in one for one in said), said
+
+
+def test_no_page_cites_what_is_unsound():
+    """Pages that have no head yet cite older studies; they follow, and the list of them only gets shorter."""
+    for page in form.held():
+        assert objections_to(source_path(page).read_text("utf-8")) == [], page
