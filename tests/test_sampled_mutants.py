@@ -81,6 +81,12 @@ def test_what_runs_at_import_asks_every_test_of_the_module():
     assert COVERAGE.tests_of("a.py", {1}, False) == ["t::fast", "t::slow"]
 
 
+def test_what_runs_isolated_is_tried_with_the_tests_that_start_a_sandbox():
+    starts = Coverage(COVERAGE.seconds, {"grading/sandbox.py": {3: ["t::slow"], 9: ["t::fast", "t::failing"]}})
+    assert starts.tests_of("grading/inside.py", {5}, True) == ["t::fast", "t::slow"]
+    assert starts.tests_of("grading/answers.py", {5}, True) == []
+
+
 class Tree:
     """Answers without running anything."""
 

@@ -29,6 +29,9 @@ _TOOLS = ("mutants", "sampled_mutants", "mutation_sites", "chosen_tests", "tests
 _TEST = "LMTUNE_TEST_NOW"
 _OUTCOMES = "LMTUNE_TEST_OUTCOMES"
 _SETTINGS_FILE = "LMTUNE_COVERAGE_SETTINGS"
+#: Run isolated in a sandbox, where nothing can be measured: whatever test starts a sandbox may run any of their lines.
+_IN_SANDBOX = ("grading/inside.py", "grading/namespaces.py", "grading/seccomp.py")
+_STARTS_SANDBOX = "grading/sandbox.py"
 _NOTHING: dict = {"seconds": {}, "lines": {}}
 _SETTINGS = """
 [run]
@@ -56,6 +59,8 @@ class Coverage:
         """
         of_file = self.lines.get(file, {})
         found = {test for line in (lines if in_function else of_file) for test in of_file.get(line, ())}
+        if not found and file in _IN_SANDBOX:
+            found = {test for tests in self.lines.get(_STARTS_SANDBOX, {}).values() for test in tests}
         return sorted(found & set(self.seconds), key=lambda test: (self.seconds[test], test))
 
 
