@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 CHOSEN = "LMTUNE_CHOSEN_TESTS"
+#: Seconds for the first test, in which the libraries are imported.
+IMPORTS = 150
 
 
 def pytest_collection_modifyitems(config, items):
@@ -17,8 +19,10 @@ def pytest_collection_modifyitems(config, items):
     order = {name: i for i, name in enumerate(chosen)}
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in order])
     items[:] = sorted((item for item in items if item.nodeid in order), key=lambda item: order[item.nodeid])
-    for item in items:  # a change may make a loop endless
-        item.add_marker(pytest.mark.timeout(30 + 10 * chosen[item.nodeid]), append=False)
+    for place, item in enumerate(items):  # a change may make a loop endless
+        # The first test imports torch and more, which takes long where the machine is busy: no change is to blame.
+        limit = (30 if place else IMPORTS) + 10 * chosen[item.nodeid]
+        item.add_marker(pytest.mark.timeout(limit), append=False)
 
 
 def pytest_runtest_logreport(report):

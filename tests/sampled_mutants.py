@@ -30,7 +30,7 @@ from tests.tests_of_lines import FOLDER, ROOT, Coverage, copy_of_the_tree, diges
 #: The share of changes that tests must notice.
 WANTED = 0.9
 #: Seconds that a start may take, on a busy machine too.
-_START = 120
+_START = 240
 
 
 class Verdict(NamedTuple):
