@@ -262,8 +262,8 @@ else:
 #
 # - 2 points: gives both differences with their half-widths and the strengths that were chosen, and says
 #   which is resolved
-# - 2 points: says how many test reports were left out and what the error was with them, and that
-#   training loss is measured on text that the model was fitted to
+# - 2 points: says how many test reports were left out and, where there were any, what the error on them
+#   was; and that training loss is measured on text that the model was fitted to
 # - 2 points: gives an augmentation that changes what a report says, and why that harms its label
 #
 # Write your answer below, in ten sentences at most. Leave the words “Your answer” in place.

@@ -155,8 +155,8 @@ def trained_numbers(tensors, rank, targets, biases, whole):
             'the bias of a layer that is trained whole was counted again among "all" biases',
         ),
         (lambda t, r, g, b, w: truth_trained(t, r, g, b, []), "the layers in `whole` are missing"),
-        (_whole_paired, "the layers in `whole` were given pairs: they are trained as they are"),
         (_whole_without_biases, "of the layers in `whole` the biases are missing: a layer is its weight and its bias"),
+        (_whole_paired, "the layers in `whole` were given pairs: they are trained as they are"),
     ],
 )
 

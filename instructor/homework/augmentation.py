@@ -24,14 +24,14 @@ def reference_filed_before(train, test, threshold):
     return found
 
 
-def marks_of(text, *, width=3, numbers=True, case=True, signs=True, short=True):
+def marks_of(text, *, width=3, numbers=True, case=True, signs=True, gone=" ", short=True, last=True):
     """The marks of a text, word by word; the options are known mistakes."""
     text = text.casefold() if case else text
-    kept = "".join(c if c.isalnum() else " " for c in text) if signs else text
+    kept = "".join(c if c.isalnum() or c == " " else gone for c in text) if signs else text
     words = kept.split()
     if numbers:
         words = ["".join("0" if piece.isdigit() else piece for piece in re.split(r"(\d+)", word)) for word in words]
-    runs = {" ".join(words[i : i + width]) for i in range(len(words) - width + 1)}
+    runs = {" ".join(words[i : i + width]) for i in range(len(words) - width + last)}
     return runs or ({" ".join(words)} if words and short else set())
 
 
@@ -97,7 +97,9 @@ def filed_inputs(rng):
             number.format(*rng.sample(range(100, 999), 3)),
             " ".join(words).upper(),
             ", ".join(words) + "!",
+            "/".join(words),
             " ".join([*words[: first + 2], *new[: 8 - first]]),  # exactly the threshold
+            " ".join([*new[: 8 - first], *words[-first - 2 :]]),  # the same at the end
             " ".join([*words[: first + 1], *new[: 9 - first]]),  # one mark less
             " ".join(words[1:7]),
             " ".join([*words, *new]),
@@ -122,7 +124,7 @@ FILED_BEFORE = Part(
     id="filed-before",
     level="core",
     minutes=18,
-    aim="Find the test texts that were in the training data already, in other words, numbers or capitals.",
+    aim="Find the test texts that stood in the training data already, also where words, numbers or capitals differ.",
     stub='''\
 def filed_before(train, test, threshold):
     """The positions, in rising order, of the test texts that nearly repeat a training text.
@@ -159,6 +161,8 @@ def filed_before(train, test, threshold):
             _filed(signs=False),
             "a comma or an exclamation mark made another word: what is no letter and no digit is a blank",
         ),
+        (_filed(gone=""), "a sign was taken out, so two words became one: what is no letter and no digit is a blank"),
+        (_filed(last=False), "the last three words of a text made no mark: there are len(words) - 2 runs of three"),
         (_filed(width=1), "single words were compared, so the same words in another order count: take runs of three"),
         (_filed(width=2), "runs of two words were compared: take three"),
         (_filed(over="either"), "divided by the marks of either text: divide by the marks of the one that has fewer"),
@@ -213,6 +217,7 @@ def truth_recombined(
     own=False,
     any_kind=False,
     turned=False,
+    at=False,
     place=lambda v, n: int(v * n),
     from_made=False,
     distinct=False,
@@ -230,7 +235,7 @@ def truth_recombined(
         offered = list(dict.fromkeys(offered)) if distinct else offered
         for k, (u, v) in enumerate(draws[i]):
             u, v = draws[i][0] if one_draw else (u, v)
-            if (u < strength) == turned:
+            if (u < strength or (at and u == strength)) == turned:
                 continue
             if not offered:
                 made[i][k] = "" if alone == "empties" else made[i][k]
@@ -260,7 +265,9 @@ def recombined_inputs(rng):
         draws = [[[rng.randrange(1000) / 1000 for _ in range(2)] for _ in report] for report in reports]
         lone = kinds.index("wish")
         draws[lone][0][0] = 0.01
-        drawn.append([reports, kinds, rng.choice([0.4, 0.5, 0.6]), draws])
+        strength = rng.choice([0.4, 0.5, 0.6])
+        draws[kinds.index("slow")][-1][0] = strength
+        drawn.append([reports, kinds, strength, draws])
     return drawn
 
 
@@ -297,6 +304,7 @@ def recombined(reports, kinds, strength, draws):
             _mix(turned=True),
             "a sentence was exchanged where u is not below strength: that makes 1 - strength the share",
         ),
+        (_mix(at=True), "a sentence was exchanged where u is equal to strength: it must be below"),
         (_mix(from_made=True), "sentences were taken from reports already changed: take them as they were given"),
         (_mix(distinct=True), "a sentence that stands in two reports was offered once: it counts twice"),
         (
@@ -500,8 +508,8 @@ HOMEWORK = Homework(
         ),
         (
             2,
-            "says how many test reports were left out and what the error was with them, and that training loss is measured "
-            "on text that the model was fitted to",
+            "says how many test reports were left out and, where there were any, what the error on them was; and that "
+            "training loss is measured on text that the model was fitted to",
         ),
         (2, "gives an augmentation that changes what a report says, and why that harms its label"),
     ],

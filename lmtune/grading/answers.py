@@ -13,6 +13,7 @@ from typing import Any
 
 from lmtune.exercises import exercise as ex
 from lmtune.exercises.cases import Case, Feedback, feedback
+from lmtune.exercises.exercise import Exercise
 from lmtune.grading import sandbox
 from lmtune.grading.copying import NOTEBOOK
 from lmtune.grading.homework import PUBLIC, Homework, Part, cases
@@ -61,6 +62,11 @@ def _text(value: Any, most: int) -> str | None:
     return value[:most] if isinstance(value, str) and value else None
 
 
+def missing(part: Exercise) -> str:
+    """What is said where the notebook has no function of that name."""
+    return f"there is no function {part.function} in the notebook; it must have this name"
+
+
 @dataclass(frozen=True)
 class Judgement:
     """Whether an answer is right on some cases, and why not; ``hint`` is the planted mistake's, in our words."""
@@ -75,7 +81,7 @@ def grade_part(
 ) -> dict:
     """Run one answer function on hidden inputs; status, ``message`` for who grades, ``told`` for the student."""
     if code is None:
-        message = f"there is no function {part.function} in the notebook; it must have this name"
+        message = missing(part)
         return {"status": ex.NOT_YET, "message": message, "told": message, "seconds": 0.0, "peak_mb": 0.0}
 
     def outcome_for(some: Sequence[Case]) -> sandbox.Outcome:

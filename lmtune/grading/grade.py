@@ -18,7 +18,7 @@ from pathlib import Path
 from lmtune.exercises import exercise as ex
 from lmtune.files import write_whole
 from lmtune.grading import copying, records, sandbox, submissions
-from lmtune.grading.answers import OPEN_MARK, grade_part, taken
+from lmtune.grading.answers import OPEN_MARK, grade_part, missing, taken
 from lmtune.grading.homework import Homework, cases, load_all, published
 from lmtune.grading.open_points import open_points
 from lmtune.grading.policy import Policy, policy
@@ -26,6 +26,9 @@ from lmtune.grading.printable import printable
 from lmtune.grading.workplace import alone, remove, workplace
 
 __all__ = ["OPEN_MARK", "grade", "ungraded"]
+
+#: Names of files of nobody that are said at once; the class page has all.
+NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -78,16 +81,26 @@ def grade(
     if only is not None and only not in {s.id for s in students}:
         raise ValueError(f"There is no student {only!r} in {roster}.")
     handed_in, strangers = submissions.found(folder, students, name)
-    open_points(out / "open.csv", [s.id for s in students], known[name].open_points)  # refused before all the work
+    _refuse_another(out, known[name])
+    given = open_points(out / "open.csv", [s.id for s in students], known[name].open_points)  # refused before all work
+    marked = {student for student, row in given.items() if row["points"] is not None}
     _isolated([folder, roster, out, settings, instructor], unsafe)
     with alone(out), workplace() as work:
         way = Way(known[name], rules, unsafe, work)
-        found = _graded(handed_in, way, out / "records", only, say)
+        found = _graded(handed_in, way, out / "records", only, marked, say)
         marks = reports.write(out, known[name], rules, handed_in, found, strangers, _protection(unsafe))
         open_answers.write(out, known[name], found, marks)
         gradebook.write(out, known[name], found, marks, roster)
         write_whole(out / ".gitignore", "*\n")  # a report says who got what, wherever in a clone it stands
     say(f"grade: {len(found)} students, report in {out}")
+    if strangers:
+        more = f" and {len(strangers) - NAMED} more" if len(strangers) > NAMED else ""
+        say(f"grade: in the folder and not on the roster: {', '.join(strangers[:NAMED])}{more}")
+    parts = [(part, record["parts"][part.id]) for record in found if record["parts"] for part in known[name].parts]
+    if parts and all(made["message"] == missing(part) for part, made in parts):
+        say(
+            f"grade: no notebook has a function of {name!r}; to grade another homework say --homework, or set {settings}"
+        )
     for record in found:
         if record["problem"].startswith(records.FAILED):
             say(f"grade: {printable(record['id'])} was {record['problem']}; run the command again")
@@ -97,6 +110,16 @@ def grade(
 def ungraded(marks: Sequence[dict]) -> list[str]:
     """The ids of those whose grading failed by no fault of theirs."""
     return [row["id"] for row in marks if row["problem"].startswith(records.FAILED)]
+
+
+def _refuse_another(out: Path, homework: Homework) -> None:
+    """Refuse a report of another homework: its points of open answers would count here."""
+    if not (out / "results.csv").exists():
+        return
+    with open(out / "results.csv", encoding="utf-8") as file:
+        columns = file.readline().strip().split(",")
+    if len(columns) > 1 and not {part.id for part in homework.parts} & set(columns):
+        raise ValueError(f"The report {out} is of another homework than {homework.name!r}; give another --out.")
 
 
 def _isolated(paths: Sequence[Path], unsafe: bool) -> None:
@@ -126,14 +149,23 @@ def _protection(unsafe: bool) -> str:
 
 
 def _graded(
-    handed_in: Sequence[submissions.Submission], way: Way, folder: Path, only: str | None, say: Callable[[str], None]
+    handed_in: Sequence[submissions.Submission],
+    way: Way,
+    folder: Path,
+    only: str | None,
+    marked: set[str],
+    say: Callable[[str], None],
 ) -> list[dict]:
-    """Grade who has no record yet, or only the one asked for, and write each record at once."""
+    """Grade who has no record yet, or only the one asked for, and write each record at once.
+
+    Of those who are ``marked`` it is said when the open answer is another than that of the record before.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for i, submission in enumerate(handed_in, 1):
         student = submission.student
         path = folder / f"{submissions.file_name(student.id)}.json"
+        before = records.open_answer(path)
         try:
             record, new = _one(submission, way, path, only == student.id, say)
         except Exception as error:  # whatever it was: the class goes on, and it is nobody's result
@@ -143,6 +175,11 @@ def _graded(
             right = sum(p["status"] == ex.PASSED for p in record["parts"].values())
             done = f"{right} of {len(way.homework.parts)} parts passed, {record['seconds']:.1f} s"
             say(f"grade: {i} of {len(handed_in)}, {printable(student.id)}: {record['problem'] or done}")
+        if new and student.id in marked and before not in (None, record["open"] or ""):
+            say(
+                f"grade: {printable(student.id)} has another open answer now, and the points in open.csv are those of "
+                "the one before; mark it anew"
+            )
     return found
 
 

@@ -218,6 +218,8 @@ def _told(number: int, source: str, functions: list[str]) -> dict:
     lines = [line.strip() for line in source.split("\n") if line.strip()]
     if not functions and not why_not:
         why_not = "no graded function needs it" if code.strip() else "it holds no Python"
+        if any(error for *_, error in _trees(code)):
+            why_not = "not all of it is valid Python; the remark below says where"
     return {"cell": number, "begins": (lines or [""])[0][:60], "for": functions, "why_not": why_not}
 
 

@@ -81,9 +81,10 @@ def page(
 
 
 def _fields(row: Mapping[str, str], most: float) -> str:
+    """The fields of one answer; a browser shows no number with a comma, and would save an empty one."""
     made = (
         f'<label>Points, 0 to {most:g} <input type="number" min="0" max="{most:g}" step="any" '
-        f'data-column="points" value="{_safe(row["points"])}"></label>'
+        f'data-column="points" value="{_safe(row["points"].replace(",", "."))}"></label>'
     )
     if "comment" in row:
         made += f'\n<label>Comment <textarea data-column="comment">\n{_safe(row["comment"])}</textarea></label>'

@@ -59,5 +59,6 @@ def _points(text: str, most: float) -> float | None:
 
 
 def empty_table(ids: Sequence[str]) -> str:
-    """An ``open.csv`` to fill in."""
-    return written([{"id": name, "part": OPEN, "points": "", "comment": ""} for name in ids])
+    """An ``open.csv`` to fill in; its head alone where there is nobody."""
+    head = dict.fromkeys(("id", "part", "points", "comment"), "")
+    return written([head | {"id": name, "part": OPEN} for name in ids]) or f"{','.join(head)}\r\n"

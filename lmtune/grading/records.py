@@ -59,6 +59,14 @@ def kept(path: Path, wanted: str, say: Callable[[str], None]) -> dict | None:
     return record if record["digest"] == wanted else None
 
 
+def open_answer(path: Path) -> str | None:
+    """The open answer of an earlier run, ``""`` where it had none; None where there is no record to be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["open"] or ""
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
 def keep(path: Path, record: dict) -> None:
     """Write a record, whole."""
     write_whole(path, json.dumps(record, ensure_ascii=True, indent=1))

@@ -19,7 +19,7 @@ from lmtune.arguments import one_of
 from lmtune.exercises import exercise as ex
 from lmtune.exercises.exercise import Exercise
 from lmtune.grading import copying, notebook_file, sandbox, submissions
-from lmtune.grading.answers import OPEN_MARK, judged
+from lmtune.grading.answers import OPEN_MARK, judged, missing
 from lmtune.grading.limits import Limits
 from lmtune.grading.sandbox import Outcome
 
@@ -87,7 +87,7 @@ class Rehearsal:
         return [*lines, *(f"  remark: {remark}" for remark in self.remarks)]
 
     def _messages(self) -> list[str]:
-        long = [p for p in self.parts if p.status == ex.NOT_YET]
+        long = [p for p in self.parts if p.status == ex.NOT_YET and "\n" in p.message]  # one line stands below
         done = sum(part.status == ex.PASSED for part in self.parts)
         return [
             *(f"{part.function}: {part.message}" for part in long),
@@ -159,8 +159,7 @@ def _recognized(notebook: Path, known: Mapping[str, Sequence[Exercise]]) -> str:
 
 def _judged(part: Exercise, code: str | None, folder: Path, limits: Limits, unsafe: bool) -> Part:
     if code is None:
-        hint = f"there is no function {part.function} in the notebook; it must have this name"
-        return Part(part.function, ex.NOT_YET, hint)
+        return Part(part.function, ex.NOT_YET, missing(part))
     drawn = part.cases()
     request = {"code": code, "name": part.function, "cases": [case["inputs"] for case in drawn]}
     found = judged(part, drawn, _run(request, folder, len(drawn), limits, unsafe))

@@ -62,7 +62,7 @@ def release(notebooks: Path, instructor: Path, out: Path, settings: Path | None 
             text = json.dumps(bare(json.loads(path.read_text(encoding="utf-8"))), indent=1, ensure_ascii=False)
             (unfinished / path.name).write_text(text + "\n", encoding="utf-8")
         address = re.search(r'"(lmtune @ git\+[^"]+)"', "".join(_texts_of(unfinished)))
-        install = f'pip install "{address[1]}"' if address else "your instructor says how to install it"
+        install = f'pip install "{address[1]}"' if address else "your instructor says how to install it."
         titles = "\n".join(f"{name}.ipynb: {homework.title}" for name, homework in known.items())
         (unfinished / "README.txt").write_text(READ_ME.format(install=install, titles=titles), encoding="utf-8")
         found = leaks(unfinished, known)

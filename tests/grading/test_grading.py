@@ -288,6 +288,45 @@ def test_one_is_graded_anew_and_a_new_submission_is_noticed(tmp_path):
         grade.grade(**given, only="eve", say=said.append)
 
 
+def write_answer(path, text, *cells):
+    made = json.loads(hostile.notebook(*cells))
+    made["cells"].append({"cell_type": "markdown", "metadata": {}, "source": f"{grade.OPEN_MARK} {text}"})
+    path.write_text(json.dumps(made))
+
+
+@needs_sandbox
+def test_a_new_open_answer_behind_old_points_is_said(tmp_path):
+    given, said = settle(tmp_path), []
+    write_roster(given["roster"], [["ada", ""], ["bo", ""]])
+    for name in ("ada", "bo"):
+        write_answer(given["folder"] / f"{name}.ipynb", "At first.", hostile.HONEST)
+    grade.grade(**given, say=said.append)
+    (given["out"] / "open.csv").write_text("id,points\nada,1\nbo,\n")
+    grade.grade(**given, say=said.append)
+    grade.grade(**given, only="ada", say=said.append)
+    assert not any("mark it anew" in one for one in said), "the answer is still the same, or has no points yet"
+    for name in ("ada", "bo"):
+        write_answer(given["folder"] / f"{name}.ipynb", "On second thoughts.", hostile.HONEST)
+    grade.grade(**given, say=said.append)
+    assert [one.split()[1] for one in said if "mark it anew" in one] == ["ada"]
+
+
+@needs_sandbox
+def test_another_homework_is_noticed_and_has_a_report_of_its_own(tmp_path):
+    given, said = settle(tmp_path), []
+    text = hostile.HOMEWORK.replace('"double"', '"triple"').replace("double", "triple")
+    (given["instructor"] / "homework" / "triple.py").write_text(text)
+    (given["folder"] / "ada.ipynb").write_text(hostile.notebook(hostile.HONEST))
+    (given["folder"] / "ada (1).ipynb").write_text(hostile.notebook(hostile.HONEST))
+    write_roster(given["roster"], [["ada", ""]])
+    grade.grade(**given, say=said.append)
+    assert said[-1] == "grade: in the folder and not on the roster: ada (1).ipynb"
+    with pytest.raises(ValueError, match="is of another homework than 'triple'; give another --out"):
+        grade.grade(**given, homework="triple", say=said.append)
+    grade.grade(**given | {"out": tmp_path / "other"}, homework="triple", say=said.append)
+    assert "no notebook has a function of 'triple'" in said[-1]
+
+
 @needs_sandbox
 def test_points_lateness_and_the_open_question(tmp_path):
     given = settle(

@@ -155,6 +155,12 @@ def test_nothing_runs_but_what_is_needed(tmp_path):
     assert found["cells"][2]["why_not"] == "no graded function needs it"
 
 
+def test_a_cell_that_is_no_python_is_not_called_needless(tmp_path):
+    found = taken(tmp_path, ["def f(x):\n    return x)", "print(3)"])
+    assert "remark" in found["cells"][0]["why_not"] and found["remarks"][0].startswith("code cell 1 is no valid Python")
+    assert found["cells"][1]["why_not"] == "no graded function needs it"
+
+
 def test_a_stub_hidden_by_its_result_stays_a_stub(tmp_path):
     assert taken(tmp_path, ["def f(x):\n    ...", "f = f(3)"])["code"]["f"] == "def f(x):\n    ..."
 

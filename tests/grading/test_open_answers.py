@@ -65,6 +65,11 @@ def test_all_answers_stand_on_one_page_with_a_field_each(tmp_path):
     assert rows(page) == [["ada", "", ""], ["bo", "", ""]], "a line of the file for everybody"
 
 
+def test_points_with_a_comma_are_shown_as_a_browser_shows_numbers(tmp_path):
+    page, _ = written(tmp_path, {"ada": "Because."}, "id;points;comment\nada;1,5;fine, thanks\n")
+    assert page.of("input")[0]["value"] == "1.5" and "fine, thanks" in page.text
+
+
 def test_nothing_that_a_student_wrote_becomes_a_tag(tmp_path):
     plain, _ = written(tmp_path, {"ada": "x", "bo": "y"})
     page, text = written(

@@ -109,3 +109,8 @@ def test_a_roster_may_have_short_lines_and_columns_of_its_own(tmp_path):
     path = tmp_path / "roster.csv"
     path.write_text("id,name,room,,\nada\nbo,Bo,3,,\n")
     assert [row["name"] for _, row in read(path, "roster", ["id"])] == ["", "Bo"]
+
+
+def test_a_table_for_nobody_can_be_read_again(tmp_path):
+    assert given(tmp_path, empty_table([])) == {}
+    assert empty_table([]).split() == empty_table(["ada"]).split()[:1]

@@ -78,6 +78,9 @@ def test_the_hint_of_a_known_mistake_stands_in_its_line(tmp_path, monkeypatch):
         found.homework == NAME and found.parts[0].line == f"{exercise.function}: not yet: {drawn[0]['mistakes'][0][1]}"
     )
     assert "there is no function" in found.parts[1].line
+    assert str(found).count(f"there is no function {HOMEWORK[NAME][1].function}") == 1, (
+        "what takes one line is said once"
+    )
 
 
 @pytest.mark.parametrize(
