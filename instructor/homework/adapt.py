@@ -98,7 +98,7 @@ def trained_numbers(tensors, rank, targets, biases, whole):
     ".weight" or ".bias", and the part before that is its layer: "q" in "h.0.q.weight".
     Tensors with the same store are one tensor with several names (tied), and count once.
 
-    Layers in `whole` are trained as they are.  A weight of two dimensions (m, n) whose
+    Layers in `whole` are trained as they are, weight and bias.  A weight of two dimensions (m, n) whose
     layer is in `targets` is frozen, and beside it a pair of m x rank and rank x n
     numbers is trained.  Of the biases "none" are trained, or those of the layers in
     "targets", or "all".  A layer is never in both lists.  All else is frozen.
@@ -587,7 +587,7 @@ def bits_by_place(tokens, spans, length):
 
 HOMEWORK = Homework(
     name="adapt",
-    title="Homework 4: heads, LoRA and new tokens",
+    title="A head, LoRA or new tokens",
     parts=[TRAINED_NUMBERS, FOLD, WORDS_TO_STORE, BITS_BY_PLACE],
     question="Your device can store 20,000 numbers for each customer. What would you train with 48 notes, and what with "
     "384: a head, LoRA of which rank, tokens of their own for some names, or everything?",
