@@ -1,10 +1,21 @@
 """What running a student's code in the tests' own process must not leave behind."""
 
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from lmtune.grading import inside
+from lmtune.grading import inside, workplace
+
+
+@pytest.fixture(scope="module")
+def aside():
+    """A folder beside those of pytest, for what is nested deeper than pytest can remove: if such a thing were left
+    by a run that was killed, each later run would end in an error."""
+    place = Path(tempfile.mkdtemp(prefix="lmtune-tests-"))
+    yield place
+    workplace.remove(place)
 
 
 @pytest.fixture

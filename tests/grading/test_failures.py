@@ -108,17 +108,17 @@ def test_copies_of_a_grading_that_was_killed_are_cleared_and_a_living_ones_stay(
     assert not [name for name in os.listdir(tmp_path / "tmp") if name.startswith(("lmtune-sandbox", "lmtune-new"))]
 
 
-def test_what_is_deeper_than_python_follows_is_removed(tmp_path):
+def test_what_is_deeper_than_python_follows_is_removed(aside):
     start = os.open(".", os.O_RDONLY)
-    (tmp_path / "deep").mkdir()
-    os.chdir(tmp_path / "deep")
+    (aside / "deep").mkdir()
+    os.chdir(aside / "deep")
     for _ in range(1200):
         os.mkdir("d")
         os.chdir("d")
     os.fchdir(start)
     os.close(start)
-    workplace.remove(tmp_path / "deep")
-    assert not (tmp_path / "deep").exists()
+    workplace.remove(aside / "deep")
+    assert not (aside / "deep").exists()
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "3", "{", '{"digest": []}', "[" * 100_000])

@@ -15,7 +15,7 @@ import hostile_folders  # noqa: F401  (registers its cases)
 import pytest
 
 from lmtune.cli.main import main
-from lmtune.grading import copying, grade, sandbox, submissions, workplace
+from lmtune.grading import copying, grade, sandbox, submissions
 from lmtune.grading.homework import cases, load_all
 from lmtune.grading.policy import policy
 from lmtune.grading.release import solved
@@ -55,11 +55,10 @@ def results(out):
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory):
+def graded(aside, tmp_path_factory):
     if not hostile.NAMESPACES:
         pytest.skip(hostile.NONE)
-    base = tmp_path_factory.mktemp("class")
-    given = settle(base)
+    given = settle(aside)
     ids = hostile.write_class(given["folder"])
     rows = [[i, f"=Student {i}"] for i in ids]
     write_roster(given["roster"], [*rows, ["twin", "Castor"], ["twin", "Pollux"], ["absent", ""], ["../up", ""]])
@@ -69,7 +68,6 @@ def graded(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(own))
         grade.grade(**given, say=lambda text: None)
-    workplace.remove(given["folder"] / "deep-folders")  # pytest's own removal does not follow it
     return given, own
 
 
