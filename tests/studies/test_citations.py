@@ -1,28 +1,21 @@
 """A page may cite what went through the protocol, and sentences that hold in both runs."""
 
 import copy
-import json
 
 import pytest
-from studies_made_up import TEXTS, design, run
 
 from book.cells import form
 from book.cells.places import source_path
 from lmtune.chapters import Study
-from studies import protocol, record
 from studies.citations import objections_to
 
 
-@pytest.fixture(scope="module")
-def read(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(protocol, "KEPT", tmp_path_factory.mktemp("kept"))
-        patch.setattr(record, "FOLDER", tmp_path_factory.mktemp("chapters"))
-        made = json.loads(protocol.conduct(design(), run, lambda: TEXTS, processes=0).read_text("utf-8"))
-    edge = copy.deepcopy(made)
+@pytest.fixture
+def read(sound):
+    edge = copy.deepcopy(sound)
     plain = edge["results"]["first"]["10"]["plain"]
     plain["tried"] = [one for one in plain["tried"] if one["lr"] <= 8e-4]
-    known = {"some/study": Study(made), "some/edge": Study(edge)}
+    known = {"some/study": Study(sound), "some/edge": Study(edge)}
 
     def reader(name):
         if name not in known:

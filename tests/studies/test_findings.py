@@ -1,24 +1,18 @@
 """A sentence of a study draws itself with both of its runs, or is refused."""
 
 import copy
-import json
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from studies_made_up import TEXTS, design, run
 
 from lmtune.chapters import Study, recorded, studied
 from lmtune.notebook import findings
 from lmtune.notebook.claims import ClaimFailed
-from studies import protocol, record
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(protocol, "KEPT", tmp_path_factory.mktemp("kept"))
-        patch.setattr(record, "FOLDER", tmp_path_factory.mktemp("chapters"))
-        return Study(json.loads(protocol.conduct(design(), run, lambda: TEXTS, processes=0).read_text("utf-8")))
+@pytest.fixture
+def study(sound):
+    return Study(sound)
 
 
 @pytest.fixture

@@ -1,22 +1,11 @@
 """Unsound studies are planted, and each is refused in the words a reader would use."""
 
 import copy
-import json
 
 import pytest
-from studies_made_up import TEXTS, design, run
 
 from lmtune.chapters import Study
-from studies import protocol, record
 from studies.soundness import false_sentences, objections
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(protocol, "KEPT", tmp_path_factory.mktemp("kept"))
-        patch.setattr(record, "FOLDER", tmp_path_factory.mktemp("chapters"))
-        return json.loads(protocol.conduct(design(), run, lambda: TEXTS, processes=0).read_text("utf-8"))
 
 
 def changed(record, *path, to):

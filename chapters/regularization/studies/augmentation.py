@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 import lmtune
+from chapters.regularization.studies.labels import mixed_up
 from chapters.regularization.studies.record import SEEDS, write
 from lmtune.data import augmentation
 from lmtune.data.batches import collate
@@ -41,25 +42,6 @@ def ways(senses, encoders):
     functions = list(one.values())
     one["neighbours, encoder"] = lambda t, s: augmentation.replace_synonyms(t, encoders, RATE, s)
     return {**one, "one of the four": lambda t, s: functions[s % 4](t, s)}
-
-
-def mixed_up(alpha: float = 0.4):
-    """Mix-up of document vectors and labels (Guo, Mao and Zhang 2019, arXiv:1905.08941)."""
-
-    def loss(model, batch):
-        states = []
-        hook = model.head.register_forward_pre_hook(lambda _, given: states.append(given[0]))
-        model(batch["input_ids"], batch["attention_mask"])
-        hook.remove()
-        share = torch.distributions.Beta(alpha, alpha).sample((len(states[0]), 1)).to(states[0])
-        other = torch.randperm(len(states[0]))
-        logits = model.head(share * states[0] + (1 - share) * states[0][other])
-        label = batch["labels"]
-        first, second = (F.cross_entropy(logits, y, reduction="none") for y in (label, label[other]))
-        return (share[:, 0] * first + (1 - share[:, 0]) * second).sum(), torch.tensor(len(label))
-
-    loss.bare = lmtune.classification_loss
-    return loss
 
 
 @torch.no_grad()
@@ -94,7 +76,7 @@ def run(name: str, seed: int, data, tokenizer, way=None) -> dict:
     model = lmtune.classifier(language_model, len(PACKAGES), seed=seed)
     if name == "dropout":
         set_dropout(model, 0.1)
-    loss = mixed_up() if name == "mix-up" else lmtune.classification_loss
+    loss = mixed_up(0.4) if name == "mix-up" else lmtune.classification_loss
     lmtune.fit(
         model,
         train,
