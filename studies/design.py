@@ -119,6 +119,10 @@ class Design:
         for sentence in self.sentences:
             for name in (sentence.arm, sentence.than):
                 refuse(name not in names, f"sentence {sentence.id!r}: arm", name, f"one of {', '.join(names)}")
+            named = not sentence.at_budget or str(self.budgets[0]) in sentence.text
+            refuse(
+                not named, f"sentence {sentence.id!r}: text", sentence.text, f"one that names {self.budgets[0]} updates"
+            )
         again = _all(self.first) & _all(self.replication)
         refuse(bool(again), "seeds of the replication", sorted(again), "seeds that the first run did not use")
         expected = [self.budgets[0] * factor for factor in (1, 2, 4)] if self.budgets else []

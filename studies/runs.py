@@ -9,6 +9,8 @@ import json
 import math
 import multiprocessing
 import os
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -109,15 +111,23 @@ def timed(run: Run, job: Job) -> tuple[dict, float]:
 
 @contextmanager
 def pool(processes: int | None = None) -> Iterator[ProcessPoolExecutor | None]:
-    """Processes of one thread each, as many as there are processors; None for 0, which runs here."""
+    """Processes of one thread each, as many as there are processors; None for 0, which runs here.
+
+    This process gets one thread too, so that a record says what its runs had; and it ends its workers when it is
+    told to end, for they would go on without it.
+    """
     processes = os.cpu_count() or 1 if processes is None else processes
     if not processes:
         yield None
         return
+    torch.set_num_threads(1)
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, spawn, initializer=torch.set_num_threads, initargs=(1,)) as workers:
         try:
             yield workers
         except BaseException:
-            workers.shutdown(cancel_futures=True)  # after Ctrl-C nothing that waits is begun
+            workers.shutdown(cancel_futures=True)  # nothing that waits is begun any more
             raise
+        finally:
+            signal.signal(signal.SIGTERM, before)

@@ -2,9 +2,11 @@
 
 import json
 import math
+import signal
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
+import torch
 from studies_made_up import TEXTS, design, run
 
 from lmtune.chapters import Study
@@ -126,10 +128,16 @@ def test_texts_that_two_parts_share_are_counted():
 
 def test_processes_give_the_same_as_none(tmp_path):
     jobs = [runs.Job("plain", {"lr": 1e-4 * k}, k, 10, "choosing") for k in (1, 2, 3)]
+    before, threads = signal.getsignal(signal.SIGTERM), torch.get_num_threads()
     here = runs.Runner(run, runs.Journal(tmp_path / "here.jsonl"), None).losses(jobs, "here")
     with runs.pool(2) as workers:
         assert isinstance(workers, ProcessPoolExecutor)
         there = runs.Runner(run, runs.Journal(tmp_path / "there.jsonl"), workers).losses(jobs, "there")
+        with pytest.raises(SystemExit):  # as when the study is told to end: its workers end with it
+            signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert torch.get_num_threads() == 1, "the record says how many threads the runs had"
+    torch.set_num_threads(threads)
     assert [found["loss"] for found in here] == [found["loss"] for found in there]
 
 
@@ -153,6 +161,7 @@ def test_a_design_is_read_back_as_it_was():
         (lambda: design(baseline="none"), "one of plain"),
         (lambda: design(sentences=[Sentence("s", "?", "nobody", "plain")]), "nobody"),
         (lambda: design(budgets=(10, 20)), "four times"),
+        (lambda: design(sentences=[Sentence("s", "It helps.", "helps", "plain", at_budget=True)]), "names 10 updates"),
         (lambda: design(replication=Seeds((300,), (5, 6, 7, 8, 9))), "did not use"),
     ],
 )
